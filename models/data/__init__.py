@@ -1,0 +1,1 @@
+"""Corpora: importers, cleaning, one table, packed shards."""

@@ -1,0 +1,165 @@
+"""From corpus folders to one clean table; everything left out is counted by reason and listed."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import json
+import os
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pyarrow as arrow
+import pyarrow.parquet as parquet
+
+from models.data.cleaning import clean, reason_to_remove
+from models.data.duplicates import find_duplicates
+from models.data.importers import IMPORTERS
+from models.data.language import language_reason, normalize_language
+from models.data.schema import COLUMNS, Example, Fault
+from models.errors import ConfigError, CorpusError, DiskError
+from models.progress import Progress, no_progress
+
+ROOT_VARIABLE = "CULTURELENS_CORPORA"
+_TYPES = {"position": arrow.int32()}
+
+
+@dataclass(frozen=True)
+class CorpusConfig:
+    """Settings of `python -m models corpus build`."""
+
+    output: str  # folder of corpus.parquet, removed.parquet and report.json
+    sources: tuple[str, ...] = tuple(IMPORTERS)  # corpus folders
+    max_characters: int = 2_000  # longer texts are left out
+    language_check: bool = True
+    near_threshold: float = 0.8  # Jaccard similarity of character 5-grams
+
+    def __post_init__(self) -> None:
+        """Raises ConfigError for a source without an importer."""
+        unknown = sorted(set(self.sources) - set(IMPORTERS))
+        if unknown:
+            raise ConfigError(f"There is no importer for {unknown[0]!r}; importers are {', '.join(IMPORTERS)}.")
+
+
+@dataclass(frozen=True)
+class Removed:
+    """A row that was left out, and why."""
+
+    example: Example
+    reason: str
+
+
+def corpora_root() -> Path:
+    """The folder that holds the corpora.
+
+    Raises:
+        CorpusError: It is not there.
+    """
+    default = Path(__file__).resolve().parents[3] / "shared" / "corpora"
+    root = Path(os.environ.get(ROOT_VARIABLE) or default)
+    if not root.is_dir():
+        raise CorpusError(f"There is no corpora folder {root}; set {ROOT_VARIABLE} to the folder that holds them.")
+    return root
+
+
+def read_source(name: str, *, split: str | None = None) -> Iterator[Example]:
+    """Examples of one corpus as published, cleaned but with no row left out, optionally of one split."""
+    for item in IMPORTERS[name](corpora_root() / name):
+        if isinstance(item, Example) and (split is None or item.split == split):
+            yield replace(item, text=clean(item.text))
+
+
+def build_corpus(config: CorpusConfig, progress: Progress = no_progress) -> dict[str, Any]:
+    """Builds the table and returns the report: rows read, kept and removed by reason for each data set.
+
+    Raises:
+        CorpusError: A source or the corpora folder is missing.
+        DiskError: The table cannot be written; no half file is left.
+    """
+    root = corpora_root()
+    kept: list[Example] = []
+    removed: list[Removed] = []
+    faults: list[Fault] = []
+    for number, source in enumerate(config.sources):
+        progress(number, 2 * len(config.sources))
+        for item in IMPORTERS[source](root / source):
+            if isinstance(item, Fault):
+                faults.append(item)
+                continue
+            example = replace(item, text=clean(item.text), language=normalize_language(item.language))
+            reason = reason_to_remove(example.text, max_characters=config.max_characters)
+            if not reason and config.language_check:
+                reason = language_reason(example.text, example.language)
+            if reason:
+                removed.append(Removed(example, reason))
+            else:
+                kept.append(example)
+    half = len(config.sources)
+    gone, unlabelled = find_duplicates(
+        kept, near_threshold=config.near_threshold, progress=lambda done, total: progress(half + half * done // max(1, total), 2 * half)
+    )
+    removed += [Removed(kept[row], reason) for row, reason in gone]
+    dropped = {row for row, _ in gone}
+    rows = [unlabelled.get(row, example) for row, example in enumerate(kept) if row not in dropped]
+    return _write(config, rows, removed, faults, Counter(kept[row].dataset for row in unlabelled))
+
+
+def _write(
+    config: CorpusConfig, rows: list[Example], removed: list[Removed], faults: list[Fault], unlabelled: Counter[str]
+) -> dict[str, Any]:
+    folder = Path(config.output)
+    datasets: dict[str, dict[str, Any]] = {}
+    kept_by, faults_by = Counter(row.dataset for row in rows), Counter(fault.dataset for fault in faults)
+    reasons = Counter((item.example.dataset, item.reason) for item in removed)
+    for name in config.sources:
+        own = {reason: count for (dataset, reason), count in sorted(reasons.items()) if dataset == name}
+        datasets[name] = {"read": kept_by[name] + sum(own.values()), "kept": kept_by[name], "faults": faults_by[name],
+                          "label_dropped": unlabelled[name], "removed": own}
+    with full_disk_sentence(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        _write_table(rows, folder / "corpus.parquet")
+        listed = {
+            "dataset": [item.example.dataset for item in removed], "split": [item.example.split for item in removed],
+            "label": [item.example.label for item in removed], "language": [item.example.language for item in removed],
+            "reason": [item.reason for item in removed], "text": [item.example.text for item in removed],
+        }
+        _replace(arrow.table({key: arrow.array(values, arrow.string()) for key, values in listed.items()}), folder / "removed.parquet")
+        report = {"rows": len(rows), "removed": dict(Counter(item.reason for item in removed).most_common()),
+                  "table_sha256": hashlib.sha256((folder / "corpus.parquet").read_bytes()).hexdigest(), "datasets": datasets,
+                  "faults": [f"{fault.dataset} {fault.file}:{fault.line}: {fault.reason}" for fault in faults]}
+        (folder / "report.json").write_text(json.dumps(report, indent=1, ensure_ascii=False), encoding="utf-8")
+    return report
+
+
+def _write_table(rows: list[Example], path: Path) -> None:
+    columns = {name: arrow.array([getattr(row, name) for row in rows], _TYPES.get(name, arrow.string())) for name in COLUMNS}
+    _replace(arrow.table(columns), path)
+
+
+def _replace(table: arrow.Table, path: Path) -> None:
+    """Writes beside the target and moves it there, so that a table is whole or absent."""
+    temporary = path.with_suffix(".part")
+    try:
+        parquet.write_table(table, temporary, compression="zstd")
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def full_disk_sentence(place: Path) -> Iterator[None]:
+    """Turns a full or read-only disk into one sentence.
+
+    Raises:
+        DiskError: Writing failed for want of space or permission.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EDQUOT):
+            raise DiskError(f"{place} could not be written ({error.strerror}); free some space or choose another folder.") from error
+        raise

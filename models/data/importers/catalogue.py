@@ -1,0 +1,40 @@
+"""Which importer reads which folder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from models.data.importers import dialogues, reviews, social
+from models.data.schema import Example, Fault
+
+Read = Callable[[Path], Iterator[Example | Fault]]
+IMPORTERS: dict[str, Read] = {
+    "umsab": social.read_umsab,
+    "nusax": reviews.read_nusax,
+    "afrisenti": social.read_afrisenti,
+    "indonlu": reviews.read_indonlu,
+    "chinese-nlp-corpus": reviews.read_chinese,
+    "msctd": dialogues.read_msctd,
+    "bmeld": dialogues.read_bmeld,
+    "uit-vsfc": reviews.read_uit_vsfc,
+    "wisesight-th": social.read_wisesight,
+    "nsmc": reviews.read_nsmc,
+    "mms-asia": reviews.read_mms_asia,
+    "mahasent-md": social.read_mahasent,
+    "husst": reviews.read_husst,
+    "norec-sentence": reviews.read_norec,
+    "hebrew-sentiment": social.read_hebrew,
+    "turkish-store-reviews": reviews.read_turkish,
+    "kazsandra": reviews.read_kazsandra,
+    "open-sentiment-ru": reviews.read_open_ru,
+    "laroseda-ro": reviews.read_laroseda,
+    "deepsentipers": reviews.read_deepsentipers,
+    "blp23-bangla": social.read_blp23,
+    "brighter": social.read_brighter,
+    "goemotions": social.read_goemotions,
+    "xed": dialogues.read_xed,
+    "swe-sentiment": social.read_swe,
+    "uzbek-app-reviews": reviews.read_uzbek,
+    "structured-sentiment": reviews.read_structured,
+}

@@ -1,0 +1,171 @@
+"""Loading models that strangers wrote: safetensors only, no remote code, and checked before anyone sees a number."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer
+
+from models.classifier import Classifier
+from models.errors import CheckpointError
+
+ROOT_VARIABLE = "CULTURELENS_CHECKPOINTS"
+MAX_PARAMETERS = 3_000_000_000  # of a configuration, before anything is built from it
+DEFAULT_LENGTH = 512  # positions of a model whose settings name none
+_HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
+
+
+def checkpoints_root() -> Path:
+    """The folder of the embedded models."""
+    return Path(os.environ.get(ROOT_VARIABLE) or Path(__file__).resolve().parents[1] / "checkpoints")
+
+
+def list_checkpoints() -> list[str]:
+    """Names of the model folders under the checkpoints root, sorted."""
+    root = checkpoints_root()
+    return sorted(path.parent.name for path in root.glob("*/config.json")) if root.is_dir() else []
+
+
+def load_classifier(name_or_path: str) -> Classifier:
+    """A checked classifier, ready to predict and explain, in float32 with eager attention.
+
+    Args:
+        name_or_path: A name under checkpoints/, a folder, or a hub id such as `owner/name`.
+
+    Raises:
+        CheckpointError: The folder is missing, half-written, has no classification head or tokenizer, or weights that
+            are not finite.
+    """
+    source = _resolve(name_or_path)
+    config = _read_config(source)
+    tokenizer = _read_tokenizer(source)
+    model = _read_model(source, config)
+    labels = tuple(str(config.id2label[index]) for index in range(config.num_labels))
+    if len(set(labels)) != len(labels):
+        raise CheckpointError(f"{source} names the labels {list(labels)}, expected different names; mend id2label in config.json.")
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    folder = Path(source)
+    return Classifier(
+        folder.name if folder.is_dir() else source, model.to(device), tokenizer, labels=labels,
+        max_length=_usable_length(config, tokenizer), fingerprint=_fingerprint(folder, model), card=_read_card(folder),
+    )
+
+
+def _resolve(name_or_path: str) -> str:
+    """The folder of a known name, an existing folder, or a hub id."""
+    known = checkpoints_root() / name_or_path
+    if re.fullmatch(r"[\w.-]+", name_or_path) and (known / "config.json").is_file():
+        return str(known)
+    path = Path(name_or_path)
+    if path.is_dir():
+        if not (path / "config.json").is_file():
+            raise CheckpointError(f"{path} has no config.json; give a folder that save_pretrained wrote.")
+        return str(path)
+    if _HUB_NAME.fullmatch(name_or_path) and ".." not in name_or_path:
+        return name_or_path
+    names = ", ".join(list_checkpoints()) or "none"
+    raise CheckpointError(f"There is no model {name_or_path!r}; give one of the embedded names ({names}), a folder, or owner/name.")
+
+
+def _read_config(source: str) -> Any:
+    try:
+        config = AutoConfig.from_pretrained(source, trust_remote_code=False)
+    except Exception as error:
+        raise CheckpointError(f"The settings of {source} cannot be read ({_short(error)}); fetch the model again.") from error
+    if getattr(config, "num_labels", 0) < 2:
+        raise CheckpointError(f"{source} has {getattr(config, 'num_labels', 0)} label, expected at least 2; load a classifier.")
+    layers, hidden = getattr(config, "num_hidden_layers", 0) or 0, getattr(config, "hidden_size", 0) or 0
+    vocabulary = getattr(config, "vocab_size", 0) or 0
+    size = hidden * (vocabulary + 12 * layers * hidden)
+    if size > MAX_PARAMETERS:
+        raise CheckpointError(f"{source} would have about {size:,} parameters, the limit is {MAX_PARAMETERS:,}; load a smaller model.")
+    return config
+
+
+def _read_tokenizer(source: str) -> Any:
+    names = ("tokenizer.json", "vocab.txt", "vocab.json", "spiece.model", "sentencepiece.bpe.model", "source.spm", "tokenizer_config.json")
+    if Path(source).is_dir() and not any((Path(source) / name).is_file() for name in names):
+        raise CheckpointError(f"{source} has no tokenizer; save the tokenizer into the same folder.")
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=False)
+    except Exception as error:
+        raise CheckpointError(f"The tokenizer of {source} cannot be read ({_short(error)}); save it into the folder again.") from error
+    if not len(tokenizer):
+        raise CheckpointError(f"The tokenizer of {source} is empty; save the tokenizer into the folder again.")
+    return tokenizer
+
+
+def _read_model(source: str, config: Any) -> Any:
+    """The model with its own weights in every place, all of them finite."""
+    try:
+        model, information = AutoModelForSequenceClassification.from_pretrained(
+            source, config=config, trust_remote_code=False, use_safetensors=True, dtype=torch.float32,
+            attn_implementation="eager", output_loading_info=True,
+        )
+    except Exception as error:
+        raise CheckpointError(
+            f"The weights of {source} cannot be read ({_short(error)}); a whole safetensors file of a classifier is needed."
+        ) from error
+    missing = sorted(key for key in information["missing_keys"] if "position_ids" not in key)
+    if missing:
+        raise CheckpointError(f"{source} has no weights for {missing[0]} and would answer at random; load a fine-tuned classifier.")
+    if information.get("mismatched_keys"):
+        raise CheckpointError(f"{source} has weights of another shape than its settings say; fetch the model again.")
+    for name, values in model.named_parameters():
+        if not torch.isfinite(values).all():
+            raise CheckpointError(f"The weights {name} of {source} are not finite (NaN or infinite); fetch the model again.")
+    return model.eval().requires_grad_(False)
+
+
+def _usable_length(config: Any, tokenizer: Any) -> int:
+    """Positions a text may fill; RoBERTa-type models count theirs from behind the padding id."""
+    positions = getattr(config, "max_position_embeddings", None) or DEFAULT_LENGTH
+    if config.model_type in ("roberta", "xlm-roberta", "camembert", "xlm-roberta-xl", "longformer"):
+        positions -= config.pad_token_id + 1
+    stated = getattr(tokenizer, "model_max_length", None) or positions
+    return int(min(positions, stated))
+
+
+def _fingerprint(folder: Path, model: Any) -> str:
+    """SHA-256 over the files that decide what the model says, or over the weights of a hub model."""
+    digest = hashlib.sha256()
+    if folder.is_dir():
+        names = ("config.json", "tokenizer.json", "tokenizer_config.json", "vocab.txt", "vocab.json", "merges.txt")
+        for path in sorted([*folder.glob("*.safetensors"), *(folder / name for name in names)]):
+            if path.is_file():
+                digest.update(path.name.encode() + hashlib.sha256(path.read_bytes()).digest())
+    else:
+        for name, values in sorted(model.state_dict().items()):
+            digest.update(name.encode() + values.cpu().contiguous().view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _read_card(folder: Path) -> dict[str, Any]:
+    """The front matter of the model card and the evaluation beside it; a missing or broken card is an empty one."""
+    card: dict[str, Any] = {}
+    readme, evaluation = folder / "README.md", folder / "evaluation.json"
+    if readme.is_file():
+        parts = readme.read_text(encoding="utf-8", errors="replace").split("---\n", 2)
+        if len(parts) == 3 and not parts[0].strip():
+            try:
+                card = {"metadata": yaml.safe_load(parts[1]), "text": parts[2]}
+            except yaml.YAMLError:
+                card = {"metadata": {}, "text": parts[2]}
+    if evaluation.is_file():
+        try:
+            card["evaluation"] = json.loads(evaluation.read_text(encoding="utf-8"))
+        except (json.JSONDecodeError, UnicodeDecodeError):
+            card["evaluation"] = {}
+    return card
+
+
+def _short(error: Exception) -> str:
+    """The first line of an error, shortened, for a sentence."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:160]

@@ -1,0 +1,176 @@
+"""Transfer: a pre-trained encoder becomes a sentiment classifier."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch.nn.functional import cross_entropy
+from transformers import BertForSequenceClassification
+
+from models.data.pack import PackedCorpus
+from models.errors import ConfigError
+from models.metrics import confusion_matrix, macro_f1
+from models.progress import Progress, no_progress
+from models.training.adversarial import AdversarialConfig, LabelledBatch, backward_adversarial
+from models.training.augmentation import AugmentationConfig, Augmenter
+from models.training.batches import BatchPlan, Sampling, pad, sampling_weights
+from models.training.loop import LoopConfig, TrainingLoop
+
+
+@dataclass(frozen=True)
+class PhaseConfig:
+    """One stretch of fine-tuning: which rows, how often, for how long."""
+
+    name: str
+    loop: LoopConfig = field(default_factory=LoopConfig)
+    datasets: tuple[str, ...] | None = None  # None = every labelled dataset
+    sampling: Sampling = field(default_factory=Sampling)
+    freeze: tuple[str, ...] = ()  # beginnings of parameter names that stay as they are, e.g. bert.embeddings
+    label_smoothing: float = 0.0
+    adversarial: AdversarialConfig = field(default_factory=AdversarialConfig)
+    augmentation: AugmentationConfig = field(default_factory=AugmentationConfig)
+
+
+@dataclass(frozen=True)
+class FinetuningConfig:
+    """Settings of the transfer stage."""
+
+    phases: tuple[PhaseConfig, ...]
+    pretrained: bool = True  # False starts from random weights, to measure what pre-training gives
+    dropout: float = 0.1  # of the hidden states and the classifier
+
+
+class Labelled:
+    """Makes classifier batches from packed rows, with noise on the training texts."""
+
+    def __init__(self, corpus: PackedCorpus, rows: np.ndarray, tokenizer: Any, augmenter: Augmenter | None, length: int) -> None:
+        """Keeps the rows; `length` is the number of positions of the model."""
+        self.corpus, self.rows, self.augmenter, self.length = corpus, rows, augmenter, length
+        self.cls, self.sep, self.pad = tokenizer.cls_token_id, tokenizer.sep_token_id, tokenizer.pad_token_id
+
+    def lengths(self) -> np.ndarray:
+        """Tokens of each row with special ones (rows,)."""
+        return np.minimum(self.corpus.rows["length"][self.rows].astype(np.int64), self.length - 2) + 2
+
+    def batch(self, indices: np.ndarray, seed: int, step: int, device: str) -> LabelledBatch:
+        """A batch; the same seed and step give the same one."""
+        generator = np.random.default_rng([seed, step, 7])
+        sequences = []
+        for index in indices:
+            ids = self.corpus.input_ids(self.rows[index])
+            if self.augmenter is not None and self.augmenter.active:
+                ids = self.augmenter(ids, generator)
+            sequences.append(np.concatenate(([self.cls], ids[: self.length - 2], [self.sep])))
+        input_ids = pad(sequences, self.pad)
+        lengths = np.array([len(sequence) for sequence in sequences])
+        attention = (np.arange(input_ids.shape[1]) < lengths[:, None]).astype(np.int64)
+        labels = self.corpus.rows["label"][self.rows[indices]].astype(np.int64)
+        return LabelledBatch(*(torch.from_numpy(value).to(device) for value in (input_ids, attention, labels)))
+
+
+def new_classifier(pretrained: str | Path, labels: tuple[str, ...], config: FinetuningConfig, seed: int) -> Any:
+    """A classifier on the pre-trained encoder in a folder, with a fresh head."""
+    torch.manual_seed(seed)
+    settings = {
+        "num_labels": len(labels),
+        "id2label": dict(enumerate(labels)),
+        "label2id": {label: index for index, label in enumerate(labels)},
+        "hidden_dropout_prob": config.dropout,
+    }
+    model = BertForSequenceClassification.from_pretrained(str(pretrained), **settings)
+    return model if config.pretrained else BertForSequenceClassification(model.config)
+
+
+def freeze(model: Any, beginnings: tuple[str, ...]) -> int:
+    """Stops training of parameters whose names begin so, starts all others; returns how many values are frozen.
+
+    Raises:
+        ConfigError: A beginning matches no parameter, or nothing is left to train.
+    """
+    names = [name for name, _ in model.named_parameters()]
+    for beginning in beginnings:
+        if not any(name.startswith(beginning) for name in names):
+            raise ConfigError(f"freeze names {beginning!r}, but no parameter begins so; parameters look like {names[0]!r}.")
+    for name, parameter in model.named_parameters():
+        parameter.requires_grad_(not name.startswith(beginnings) if beginnings else True)
+    if not any(parameter.requires_grad for parameter in model.parameters()):
+        raise ConfigError("freeze leaves nothing to train; name fewer layers.")
+    return sum(parameter.numel() for parameter in model.parameters() if not parameter.requires_grad)
+
+
+def development_score(model: Any, data: Labelled, *, device: str, batch_rows: int = 256) -> tuple[float, float]:
+    """Macro-F1 (0-100) averaged over languages and mean cross-entropy (nats) on the rows of `data`."""
+    order = np.argsort(data.lengths(), kind="stable")
+    predictions, losses = np.zeros(len(order), dtype=np.int64), 0.0
+    with torch.inference_mode():
+        for start in range(0, len(order), batch_rows):
+            indices = order[start : start + batch_rows]
+            batch = data.batch(indices, 0, 0, device)
+            logits = model(input_ids=batch.input_ids, attention_mask=batch.attention_mask).logits.float()
+            losses += cross_entropy(logits, batch.labels, reduction="sum").item()
+            predictions[indices] = logits.argmax(-1).cpu().numpy()
+    fields = data.corpus.rows[data.rows]
+    classes = range(len(data.corpus.manifest["labels"]))
+    scores = []
+    for language in np.unique(fields["language"]):
+        member = fields["language"] == language
+        scores.append(macro_f1(confusion_matrix(fields["label"][member].tolist(), predictions[member].tolist(), classes)))
+    return float(np.mean(scores)), losses / len(order)
+
+
+def finetune(
+    corpus: PackedCorpus, tokenizer: Any, pretrained: str | Path, config: FinetuningConfig, folder: str | Path,
+    *, device: str = "cpu", resume: bool = False, progress: Progress = no_progress,
+) -> list[dict[str, Any]]:
+    """Runs all phases, saves the classifier in `folder`/model and returns one result a phase."""
+    folder = Path(folder)
+    model = new_classifier(pretrained, tuple(corpus.manifest["labels"]), config, config.phases[0].loop.seed).to(device)
+    results = []
+    for number, phase in enumerate(config.phases):
+        target = folder / f"{number}-{phase.name}"
+        finished = target / "model"
+        if resume and finished.is_dir():
+            model = BertForSequenceClassification.from_pretrained(str(finished)).to(device)
+            continue
+        results.append({"phase": phase.name, **_run_phase(model, corpus, tokenizer, phase, target, device, resume, progress)})
+        model.save_pretrained(finished)
+    for parameter in model.parameters():
+        parameter.requires_grad_(True)
+    model.save_pretrained(folder / "model")
+    tokenizer.save_pretrained(folder / "model")
+    return results
+
+
+def _run_phase(
+    model: Any, corpus: PackedCorpus, tokenizer: Any, phase: PhaseConfig, folder: Path, device: str, resume: bool,
+    progress: Progress,
+) -> dict[str, Any]:
+    frozen = freeze(model, phase.freeze)
+    length = model.config.max_position_embeddings
+    rows = corpus.select(split="train", datasets=phase.datasets, labelled=True)
+    data = Labelled(corpus, rows, tokenizer, Augmenter(phase.augmentation, tokenizer), length)
+    plan = BatchPlan(data.lengths(), sampling_weights(corpus, rows, phase.sampling), epoch_rows=phase.sampling.epoch_rows or len(rows),
+                     tokens=phase.loop.batch_tokens, seed=phase.loop.seed)
+    development = Labelled(corpus, corpus.select(split="development", labelled=True), tokenizer, None, length)
+
+    def loss(model: Any, indices: np.ndarray, step: int) -> dict[str, float]:
+        batch = data.batch(indices, phase.loop.seed, step, device)
+        return backward_adversarial(model, batch, phase.adversarial, phase.label_smoothing)
+
+    def evaluate(model: Any) -> float:
+        score, cross = development_score(model, development, device=device)
+        return score - cross  # the loss only orders looks that score alike
+
+    loop = TrainingLoop(model, plan, phase.loop, folder)
+    looks = evaluate if len(development.rows) and phase.loop.evaluate_every else None
+    result = loop.run(loss, evaluate=looks, resume=resume, progress=progress)
+    return {**result, "frozen_values": frozen, "rows": len(rows), "padding_percent": plan.padding_waste()}
+
+
+def with_seed(config: FinetuningConfig, seed: int) -> FinetuningConfig:
+    """The same settings under another seed."""
+    return replace(config, phases=tuple(replace(p, loop=replace(p.loop, seed=seed)) for p in config.phases))

@@ -1,0 +1,294 @@
+"""The training loop under every stage: resumable after a kill at any step, with logs, progress and early stopping."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.torch import load_file, save_file
+
+from models.errors import CheckpointError, DiskError
+from models.progress import Progress, no_progress
+from models.training.batches import BatchPlan
+
+Loss = Callable[[Any, np.ndarray, int], dict[str, float]]
+Evaluate = Callable[[Any], float]
+
+
+@dataclass(frozen=True)
+class LoopConfig:
+    """Settings of the optimiser and of the loop; every training stage has one."""
+
+    steps: int | None = None  # optimiser steps; None = as many as `epochs` asks for
+    epochs: int = 1
+    learning_rate: float = 5e-4  # the highest of the one-cycle schedule
+    warmup_share: float = 0.06  # of all steps
+    weight_decay: float = 0.01
+    clip_norm: float = 1.0
+    batch_tokens: int = 4_096  # tokens a batch, padding included
+    ema_decay: float = 0.0  # decay of the averaged weights that are kept; 0 = the last weights
+    evaluate_every: int = 0  # steps between looks at the development rows; 0 = never
+    patience: int = 0  # looks without a gain before training stops; 0 = never stop early
+    save_every_seconds: float = 120.0
+    seed: int = 1
+
+
+class TrainingLoop:
+    """Runs optimiser steps over a batch plan.
+
+    Every step seeds torch with (seed, step), and a batch plan is a function of its seed, so weights, optimiser moments
+    and the step number are the whole state: a run killed at any step and resumed has the loss curve of an unbroken one.
+    """
+
+    def __init__(self, model: Any, plan: BatchPlan, config: LoopConfig, folder: str | Path) -> None:
+        """Prepares optimiser, averaged weights and the log in `folder`."""
+        self.model, self.plan, self.config, self.folder = model, plan, config, Path(folder)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.device = next(model.parameters()).device
+        self.total = config.steps or plan.steps(config.epochs)
+        self.optimizer = torch.optim.AdamW(_groups(model, config.weight_decay), lr=config.learning_rate, fused=True)
+        self.average = {name: value.detach().clone() for name, value in self._trained()} if config.ema_decay else {}
+        self.step, self.best, self.stale, self.losses = 0, -math.inf, 0, [0.0, 0]
+        self.log = self.folder / "log.jsonl"
+
+    def run(
+        self, loss: Loss, *, evaluate: Evaluate | None = None, resume: bool = False, progress: Progress = no_progress,
+        stop_at: int | None = None,
+    ) -> dict[str, Any]:
+        """Trains to the end and leaves the kept weights in the model.
+
+        Args:
+            loss: Called as loss(model, row_indices, step); runs backward itself and returns named losses.
+            evaluate: Score of the model on development rows, higher is better; decides early stopping.
+            resume: Go on from the last checkpoint in the folder if there is one.
+            stop_at: Leave after this many steps as a killed run would (for tests).
+
+        Returns:
+            steps, seconds, best score or None, whether it stopped early.
+        """
+        if resume:
+            self._restore()
+        elif self.log.exists():
+            self.log.unlink()
+        started = saved = time.monotonic()
+        self.model.train()
+        writer = _tensorboard(self.folder)
+        stopped = self.step >= self.total or self._exhausted()
+        for batch in self._remaining():
+            if stopped:
+                break
+            values = self._one_step(loss, batch)
+            self._write_log(values, writer)
+            progress(self.step, self.total)
+            if evaluate and self.config.evaluate_every and self.step % self.config.evaluate_every == 0:
+                self._evaluate(evaluate, writer)
+                stopped = self._exhausted()
+            if time.monotonic() - saved > self.config.save_every_seconds:
+                self._save()
+                saved = time.monotonic()
+            if stop_at is not None and self.step >= stop_at:
+                return {"steps": self.step, "seconds": time.monotonic() - started, "best": None, "stopped_early": False}
+        self._save()
+        self._keep()
+        best = None if self.best == -math.inf else self.best
+        return {"steps": self.step, "seconds": time.monotonic() - started, "best": best,
+                "stopped_early": self.step < self.total}
+
+    def schedule(self, step: int) -> float:
+        """Learning rate at a step: linear warm-up, then cosine to zero."""
+        warmup = max(1, int(self.config.warmup_share * self.total))
+        if step < warmup:
+            return self.config.learning_rate * (step + 1) / warmup
+        done = (step - warmup) / max(1, self.total - warmup)
+        return self.config.learning_rate * 0.5 * (1 + math.cos(math.pi * min(1.0, done)))
+
+    def _one_step(self, loss: Loss, batch: np.ndarray) -> dict[str, float]:
+        torch.manual_seed(self.config.seed * 1_000_003 + self.step)
+        rate = self.schedule(self.step)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        with _autocast(self.device):
+            values = loss(self.model, batch, self.step)
+        torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip_norm)
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+        self.step += 1
+        if self.average:
+            decay = min(self.config.ema_decay, (1 + self.step) / (10 + self.step))
+            with torch.no_grad():
+                names = [(self.average[name], value) for name, value in self._trained()]
+                torch._foreach_lerp_([kept for kept, _ in names], [value for _, value in names], 1 - decay)
+        return {**values, "learning_rate": rate}
+
+    def _remaining(self) -> Iterator[np.ndarray]:
+        return islice(iter(self.plan), self.step, self.total)
+
+    def _evaluate(self, evaluate: Evaluate, writer: Any) -> None:
+        """Scores the kept (averaged) weights; the best are written beside the checkpoint."""
+        with self._averaged():
+            self.model.eval()
+            score = evaluate(self.model)
+            self.model.train()
+            if score > self.best:
+                self.best, self.stale = score, 0
+                _save_tensors(dict(self._trained()), self.folder / "best.safetensors")
+            else:
+                self.stale += 1
+        self._write_log({"development": score}, writer)
+
+    def _exhausted(self) -> bool:
+        return self.config.patience > 0 and self.stale >= self.config.patience
+
+    @contextlib.contextmanager
+    def _averaged(self) -> Iterator[None]:
+        """The averaged weights inside the model for a moment."""
+        if not self.average:
+            yield
+            return
+        current = {name: value.detach().clone() for name, value in self._trained()}
+        self._load(self.average)
+        try:
+            yield
+        finally:
+            self._load(current)
+
+    def _keep(self) -> None:
+        """Leaves the best evaluated weights in the model, else the averaged, else the last."""
+        best = self.folder / "best.safetensors"
+        if self.best > -math.inf and best.is_file():
+            self._load(load_file(best))
+        elif self.average:
+            self._load(self.average)
+        self.model.eval()
+
+    def _trained(self) -> Iterator[tuple[str, torch.Tensor]]:
+        return ((name, value) for name, value in self.model.named_parameters() if value.requires_grad)
+
+    def _load(self, tensors: dict[str, torch.Tensor]) -> None:
+        with torch.no_grad():
+            for name, value in self._trained():
+                value.copy_(tensors[name])
+
+    def _save(self) -> None:
+        """Writes the whole state to a new folder and moves it into place, so that a kill leaves the old or the new one."""
+        temporary, final = self.folder / "checkpoint.part", self.folder / "checkpoint"
+        shutil.rmtree(temporary, ignore_errors=True)
+        temporary.mkdir()
+        names = [name for name, _ in self._trained()]
+        moments = {}
+        for index, (_, state) in enumerate(sorted(self.optimizer.state_dict()["state"].items())):
+            moments.update({f"{index}.{key}": value for key, value in state.items()})
+        _save_tensors(dict(self._trained()), temporary / "weights.safetensors")
+        _save_tensors(moments, temporary / "optimizer.safetensors")
+        if self.average:
+            _save_tensors(self.average, temporary / "average.safetensors")
+        state = {"step": self.step, "total": self.total, "best": None if self.best == -math.inf else self.best,
+                 "stale": self.stale, "parameters": names}
+        (temporary / "state.json").write_text(json.dumps(state), encoding="utf-8")
+        old = self.folder / "checkpoint.old"
+        shutil.rmtree(old, ignore_errors=True)
+        if final.exists():
+            os.replace(final, old)
+        os.replace(temporary, final)
+        shutil.rmtree(old, ignore_errors=True)
+
+    def _restore(self) -> None:
+        """Loads the last whole checkpoint; log lines written after it are dropped, they will be written again."""
+        folder = self.folder / "checkpoint"
+        if not (folder / "state.json").is_file():
+            folder = self.folder / "checkpoint.old"  # killed between the two renames
+        if not (folder / "state.json").is_file():
+            if self.log.exists():
+                self.log.unlink()
+            return
+        state = json.loads((folder / "state.json").read_text(encoding="utf-8"))
+        if state["total"] != self.total or state["parameters"] != [name for name, _ in self._trained()]:
+            raise CheckpointError(f"{folder} belongs to a run with other settings; remove it or restore the settings.")
+        self._load(load_file(folder / "weights.safetensors"))
+        self._restore_optimizer(load_file(folder / "optimizer.safetensors"))
+        if self.average:
+            loaded = load_file(folder / "average.safetensors")
+            self.average = {name: loaded[name].to(value.device) for name, value in self.average.items()}
+        self.step, self.stale = state["step"], state["stale"]
+        self.best = -math.inf if state["best"] is None else state["best"]
+        self._trim_log()
+
+    def _restore_optimizer(self, moments: dict[str, torch.Tensor]) -> None:
+        content = self.optimizer.state_dict()
+        for key, value in moments.items():
+            index, name = key.split(".", 1)
+            content["state"].setdefault(int(index), {})[name] = value
+        self.optimizer.load_state_dict(content)
+
+    def _trim_log(self) -> None:
+        if not self.log.is_file():
+            return
+        kept = []
+        for line in self.log.read_text(encoding="utf-8").splitlines():
+            with contextlib.suppress(json.JSONDecodeError):  # the last line of a killed run may be cut
+                if json.loads(line)["step"] <= self.step:
+                    kept.append(line)
+        self.log.write_text("".join(line + "\n" for line in kept), encoding="utf-8")
+
+    def _write_log(self, values: dict[str, float], writer: Any) -> None:
+        with self.log.open("a", encoding="utf-8") as stream:
+            stream.write(json.dumps({"step": self.step, **values}) + "\n")
+        if writer is not None:
+            for key, value in values.items():
+                writer.add_scalar(key, value, self.step)
+
+
+def read_log(folder: str | Path) -> list[dict[str, float]]:
+    """The logged values of a run, one mapping with `step` and named losses or scores a line."""
+    path = Path(folder) / "log.jsonl"
+    if not path.is_file():
+        return []
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def _groups(model: Any, weight_decay: float) -> list[dict[str, Any]]:
+    """Parameter groups: vectors (biases, norms) do not decay."""
+    trained = [value for value in model.parameters() if value.requires_grad]
+    return [
+        {"params": [value for value in trained if value.ndim > 1], "weight_decay": weight_decay},
+        {"params": [value for value in trained if value.ndim <= 1], "weight_decay": 0.0},
+    ]
+
+
+def _save_tensors(tensors: dict[str, torch.Tensor], path: Path) -> None:
+    temporary = path.with_suffix(".part")
+    try:
+        save_file({name: value.detach().contiguous().cpu().clone() for name, value in tensors.items()}, temporary)
+        os.replace(temporary, path)
+    except Exception as error:
+        temporary.unlink(missing_ok=True)
+        if isinstance(error, OSError) or "No space" in str(error) or "IoError" in str(error):
+            raise DiskError(f"{path} could not be written ({error}); free some space and run again with --resume.") from error
+        raise
+
+
+def _autocast(device: torch.device) -> contextlib.AbstractContextManager[Any]:
+    """bfloat16 on a GPU; plain float32 on a CPU, where it is faster."""
+    if device.type == "cuda":
+        return torch.autocast("cuda", dtype=torch.bfloat16)
+    return contextlib.nullcontext()
+
+
+def _tensorboard(folder: Path) -> Any:
+    """A TensorBoard writer, or None on a machine without tensorboard."""
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError:
+        return None
+    return SummaryWriter(str(folder / "tensorboard"))

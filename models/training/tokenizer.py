@@ -1,0 +1,98 @@
+"""A subword tokenizer without unknowns: byte-pair merges with byte fallback and exact character offsets."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
+from transformers import PreTrainedTokenizerFast
+
+from models.errors import ConfigError
+
+SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
+BYTE_TOKENS = tuple(f"<0x{value:02X}>" for value in range(256))
+
+
+@dataclass(frozen=True)
+class TokenizerConfig:
+    """Settings of the tokenizer stage."""
+
+    vocab_size: int = 40_000  # pieces, the 5 special and 256 byte tokens included
+    max_piece_length: int = 16  # characters
+    min_frequency: int = 3  # a merge seen less often is not made
+    limit_alphabet: int = 8_000  # characters that get a piece of their own; rarer ones fall back to bytes
+    max_length: int = 128  # tokens a text, special tokens included
+
+
+def train_tokenizer(texts: Iterable[str], config: TokenizerConfig) -> PreTrainedTokenizerFast:
+    """A byte-pair tokenizer (Sennrich et al. 2016) learnt from the texts.
+
+    Text is NFKC-normalised and lower-cased inside the tokenizer, so offsets still point into the text as typed.
+    A character outside the alphabet becomes its UTF-8 bytes, each with the offsets of that character.
+
+    Raises:
+        ConfigError: The vocabulary has no room for the special and byte tokens.
+    """
+    if config.vocab_size <= len(SPECIAL_TOKENS) + len(BYTE_TOKENS):
+        raise ConfigError(f"vocab_size is {config.vocab_size}, expected more than 261 (special and byte tokens).")
+    tokenizer = Tokenizer(models.BPE(unk_token="[UNK]", byte_fallback=True, fuse_unk=False))
+    tokenizer.normalizer = normalizers.Sequence(
+        [normalizers.NFKC(), normalizers.Lowercase(), normalizers.Replace(Regex(r"\s+"), " ")]
+    )
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Split(Regex(r"[\p{P}\p{S}]"), "isolated"),
+            pre_tokenizers.Digits(individual_digits=True),
+            pre_tokenizers.Metaspace(prepend_scheme="first"),
+        ]
+    )
+    trainer = trainers.BpeTrainer(
+        vocab_size=config.vocab_size,
+        min_frequency=config.min_frequency,
+        limit_alphabet=config.limit_alphabet,
+        max_token_length=config.max_piece_length,
+        special_tokens=[*SPECIAL_TOKENS, *BYTE_TOKENS],
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(texts, trainer)
+    return _finish(tokenizer, config.max_length)
+
+
+def load_tokenizer(folder: str | Path) -> PreTrainedTokenizerFast:
+    """The tokenizer saved in a folder.
+
+    Raises:
+        ConfigError: The folder holds no tokenizer.json.
+    """
+    path = Path(folder) / "tokenizer.json"
+    if not path.is_file():
+        raise ConfigError(f"{path} does not exist; run the tokenizer stage first.")
+    return PreTrainedTokenizerFast.from_pretrained(str(folder))
+
+
+def _finish(tokenizer: Tokenizer, max_length: int) -> PreTrainedTokenizerFast:
+    """Byte tokens become ordinary pieces (typing "<0x41>" must not produce one) and the template is set."""
+    content = json.loads(tokenizer.to_str())
+    content["added_tokens"] = [token for token in content["added_tokens"] if token["content"] in SPECIAL_TOKENS]
+    finished = Tokenizer.from_str(json.dumps(content))
+    finished.decoder = decoders.Sequence([decoders.ByteFallback(), decoders.Metaspace(prepend_scheme="first")])
+    cls_id, sep_id = finished.token_to_id("[CLS]"), finished.token_to_id("[SEP]")
+    finished.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]",
+        pair="[CLS] $A [SEP] $B:1 [SEP]:1",
+        special_tokens=[("[CLS]", cls_id), ("[SEP]", sep_id)],
+    )
+    return PreTrainedTokenizerFast(
+        tokenizer_object=finished,
+        pad_token="[PAD]",
+        unk_token="[UNK]",
+        cls_token="[CLS]",
+        sep_token="[SEP]",
+        mask_token="[MASK]",
+        model_max_length=max_length,
+        split_special_tokens=True,
+        clean_up_tokenization_spaces=False,
+    )
