@@ -91,6 +91,56 @@ def interval(value: float, draws: np.ndarray, *, level: float = 0.95) -> Interva
     return Interval(value, float(low), float(high))
 
 
+@dataclass(frozen=True)
+class GroupMetrics:
+    """How a model does on one group of texts.
+
+    Attributes:
+        group: A culture, language or phenomenon.
+        count: Texts in it.
+        confusion: Counts (gold, predicted).
+        metrics: Every metric of METRICS with its interval (0-100).
+    """
+
+    group: str
+    count: int
+    confusion: np.ndarray
+    metrics: dict[str, Interval]
+
+    def to_json_dict(self) -> dict[str, Any]:
+        """Plain values, as they stand in a report."""
+        return {"count": self.count, "confusion": self.confusion.tolist(),
+                "metrics": {name: vars(value) for name, value in self.metrics.items()}}
+
+
+def measure_group(
+    group: str, labels: Sequence[Any], predictions: Sequence[Any], classes: Sequence[Any], *, resamples: int = RESAMPLES, seed: int = 1
+) -> GroupMetrics:
+    """All metrics of one group with their intervals.
+
+    Raises:
+        InputError: The group is empty or a label is not among the classes.
+    """
+    counts = confusion_matrix(labels, predictions, classes)
+    draws = resample(counts, resamples=resamples, seed=seed)
+    metrics = {name: interval(float(metric(counts)), metric(draws)) for name, metric in METRICS.items()}
+    return GroupMetrics(group, int(counts.sum()), counts, metrics)
+
+
+def measure_groups(
+    groups: Sequence[str], labels: Sequence[Any], predictions: Sequence[Any], classes: Sequence[Any], *,
+    resamples: int = RESAMPLES, seed: int = 1,
+) -> list[GroupMetrics]:
+    """`measure_group` for each distinct group, sorted by its name."""
+    members: dict[str, list[int]] = {}
+    for row, group in enumerate(groups):
+        members.setdefault(group, []).append(row)
+    return [
+        measure_group(group, [labels[row] for row in rows], [predictions[row] for row in rows], classes, resamples=resamples, seed=seed)
+        for group, rows in sorted(members.items())
+    ]
+
+
 def mean_over_groups(
     confusions: Sequence[np.ndarray], metric: Metric, *, resamples: int = RESAMPLES, seed: int = 1, level: float = 0.95
 ) -> Interval:

@@ -1,0 +1,168 @@
+"""`python -m models predict`: a CSV table in, the same table with predictions out."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from models.cli import progress_bar
+from models.errors import DiskError, InputError
+
+if TYPE_CHECKING:
+    from models.classifier import Classifier, Prediction
+    from models.progress import Progress
+
+SHOWN_FAULTS = 20  # row numbers named on stderr before "and N more"
+
+
+@dataclass(frozen=True)
+class Table:
+    """A CSV table as it came: no cell is converted.
+
+    Attributes:
+        header: Column names, all different (columns,).
+        rows: Cells as text (rows, columns).
+    """
+
+    header: list[str]
+    rows: list[list[str]]
+
+    def __post_init__(self) -> None:
+        """Raises InputError when a row and the header differ in length, or two columns share a name."""
+        repeated = sorted({name for name in self.header if self.header.count(name) > 1})
+        if repeated:
+            raise InputError(f"The table names the column {repeated[0]!r} twice; give every column its own name.")
+        for number, row in enumerate(self.rows, 1):
+            if len(row) != len(self.header):
+                raise InputError(
+                    f"Row {number} has {len(row)} cells, expected {len(self.header)} as in the header; quote cells with commas."
+                )
+
+
+def add_parser(subparsers: Any) -> None:
+    """Adds `predict` to the command line."""
+    parser = subparsers.add_parser("predict", help="add predictions to a CSV table")
+    parser.add_argument("--task", choices=["sentiment"], default="sentiment")
+    parser.add_argument("--model", default="sentiment", help="embedded name, folder or hub id (default: sentiment)")
+    parser.add_argument("--input", type=Path, required=True, help="CSV table in UTF-8")
+    parser.add_argument("--text-column", default="text", help="column of the texts (default: text)")
+    parser.add_argument("--output", type=Path, help="CSV table to write; may be left out with --json")
+    parser.add_argument("--json", action="store_true", help="print the predictions as JSON")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Predicts every row; rows whose text cannot be used get empty cells and are named on stderr."""
+    if args.output is None and not args.json:
+        raise InputError("Neither --output nor --json was given; say where the predictions should go.")
+    table = read_table(args.input)
+    if args.text_column not in table.header:
+        raise InputError(f"There is no column {args.text_column!r}; the columns are {', '.join(table.header)}.")
+    from models.loading import load_classifier
+
+    classifier = load_classifier(args.model)
+    column = table.header.index(args.text_column)
+    predictions = predict_rows(classifier, [row[column] for row in table.rows], progress=progress_bar("predict"))
+    if args.output is not None:
+        write_table(args.output, with_predictions(table, predictions, classifier.labels))
+    if args.json:
+        print(json.dumps(_summary(classifier, predictions), ensure_ascii=False))
+    _name_faults([number for number, prediction in enumerate(predictions, 1) if prediction is None])
+    return 0
+
+
+def read_table(path: Path) -> Table:
+    """The table with every cell verbatim: "NA", "007" and "=1+1" stay text.
+
+    Raises:
+        InputError: The file is missing, not UTF-8, not CSV, or has no header.
+    """
+    csv.field_size_limit(10_000_000)  # characters in one cell; the module's own limit is 131,072
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            lines = [line for line in csv.reader(file, strict=True) if line]
+    except OSError as error:
+        raise InputError(f"{path} cannot be read ({error.strerror}); give the path of a CSV file.") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path} is not UTF-8 at byte {error.start}; save the table as CSV in UTF-8.") from error
+    except csv.Error as error:
+        raise InputError(f"{path} is not CSV ({error}); save the table as CSV with commas and double quotes.") from error
+    if not lines:
+        raise InputError(f"{path} is empty, expected a header line and rows; give a table.")
+    return Table(lines[0], lines[1:])
+
+
+def predict_rows(classifier: Classifier, texts: Sequence[str], *, progress: Progress) -> list[Prediction | None]:
+    """One prediction a text, None where the text cannot be used; all good texts go through the model together."""
+    from models.text import check_text
+    from models.tokens import TokenizedText, tokenize_checked
+
+    usable: dict[int, TokenizedText] = {}
+    for index, text in enumerate(texts):
+        try:
+            usable[index] = tokenize_checked(classifier, check_text(text))
+        except InputError:
+            continue  # counted and named by the caller
+    found = dict(zip(usable, classifier.predict_tokenized(list(usable.values()), progress=progress), strict=True))
+    return [found.get(index) for index in range(len(texts))]
+
+
+def with_predictions(table: Table, predictions: Sequence[Prediction | None], labels: Sequence[str]) -> Table:
+    """The table with the columns `prediction` and `p_<label>` (0-1) behind its own.
+
+    Raises:
+        InputError: The table has one of these columns already.
+    """
+    added = ["prediction", *(f"p_{label}" for label in labels)]
+    taken = [name for name in added if name in table.header]
+    if taken:
+        raise InputError(f"The table has a column {taken[0]!r} already, which predict would add; rename or drop it.")
+    cells = [
+        [""] * len(added) if found is None else [found.label, *(f"{found.probabilities[label]:.6f}" for label in labels)]
+        for found in predictions
+    ]
+    return Table([*table.header, *added], [[*row, *new] for row, new in zip(table.rows, cells, strict=True)])
+
+
+def write_table(path: Path, table: Table) -> None:
+    """Writes the whole table or nothing.
+
+    Raises:
+        DiskError: The file cannot be written.
+    """
+    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    try:
+        with part.open("w", encoding="utf-8", newline="") as file:
+            csv.writer(file).writerows([table.header, *table.rows])
+        part.replace(path)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise DiskError(f"{path} cannot be written ({error.strerror}); choose a folder that exists and has room.") from error
+
+
+def _summary(classifier: Classifier, predictions: Sequence[Prediction | None]) -> dict[str, Any]:
+    return {
+        "model": classifier.name,
+        "fingerprint": classifier.fingerprint,
+        "count": len(predictions),
+        "faulty_rows": [number for number, found in enumerate(predictions, 1) if found is None],
+        "predictions": [
+            {"row": number, "prediction": found.label, "probabilities": found.probabilities, "truncated_at": found.truncated_at}
+            for number, found in enumerate(predictions, 1)
+            if found is not None
+        ],
+    }
+
+
+def _name_faults(numbers: Sequence[int]) -> None:
+    if not numbers:
+        return
+    named = ", ".join(map(str, numbers[:SHOWN_FAULTS]))
+    more = f" and {len(numbers) - SHOWN_FAULTS} more" if len(numbers) > SHOWN_FAULTS else ""
+    print(f"{len(numbers)} rows have no usable text and no prediction: row {named}{more}", file=sys.stderr)

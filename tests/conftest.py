@@ -1,0 +1,143 @@
+"""Tiny models saved to disk once a session, as `save_pretrained` writes them; nothing is ever fetched."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from tokenizers import Tokenizer, decoders, normalizers, pre_tokenizers, processors, trainers
+from tokenizers import models as tokenizer_models
+from transformers import (
+    BertConfig,
+    BertForSequenceClassification,
+    BertJapaneseTokenizer,
+    DistilBertConfig,
+    DistilBertForSequenceClassification,
+    PreTrainedTokenizerFast,
+    XLMRobertaConfig,
+    XLMRobertaForSequenceClassification,
+)
+
+from models.classifier import Classifier
+from models.loading import load_classifier
+from models.training.tokenizer import TokenizerConfig, train_tokenizer
+
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+LABELS = ("negative", "neutral", "positive")
+TEXTS = (
+    "The film was not bad at all, honestly I loved it.",
+    "服务态度真是“好”极了,等了两个小时!",
+    "الخدمة كانت سيئة جدا والأكل بارد.",
+    "अस्पताल की कैंटीन का खाना अच्छा नहीं था।",
+    "บริการดีมากแต่อาหารแพงไปหน่อย",
+    "የአዲስ ዓመት ምሳ በጣም ጣፋጭ ነበር።",
+    "Meine Oma sagt: gar nicht mal so übel 😀",
+    "¡Qué padre estuvo la fiesta, neta! 🎉🎉",
+    "昨日のラーメンは最高だった。",
+    "오늘 회의는 정말 지루했어요.",
+    "Сегодня автобус опять опоздал на час.",
+    "האוטובוס איחר שוב, איזה יופי",
+)
+SETTINGS = {
+    "num_labels": 3,
+    "id2label": dict(enumerate(LABELS)),
+    "label2id": {label: number for number, label in enumerate(LABELS)},
+}
+
+
+@pytest.fixture(scope="session")
+def tiny_checkpoints(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkpoints root with bert, xlm-roberta, distilbert and slow (a tokenizer without offsets)."""
+    root = tmp_path_factory.mktemp("checkpoints")
+    torch.manual_seed(0)
+    ours = train_tokenizer(TEXTS * 3, TokenizerConfig(vocab_size=600, min_frequency=2, max_length=64))
+    _save(BertForSequenceClassification(_bert(len(ours))), ours, root / "bert")
+    _save(XLMRobertaForSequenceClassification(_xlm_roberta(400)), _sentencepiece_like(), root / "xlm-roberta")
+    pieces = _word_pieces()
+    _save(DistilBertForSequenceClassification(_distilbert(len(pieces))), pieces, root / "distilbert")
+    slow = _slow(root)
+    _save(BertForSequenceClassification(_bert(len(slow))), slow, root / "slow")
+    return root
+
+
+@pytest.fixture(scope="session")
+def tiny_bert(tiny_checkpoints: Path) -> Classifier:
+    """Random BERT with the project's own kind of tokenizer."""
+    return load_classifier(str(tiny_checkpoints / "bert"))
+
+
+@pytest.fixture(scope="session", params=["bert", "xlm-roberta", "distilbert", "slow"])
+def tiny_classifier(request: pytest.FixtureRequest, tiny_checkpoints: Path) -> Classifier:
+    """Each of the tiny models in turn."""
+    return load_classifier(str(tiny_checkpoints / request.param))
+
+
+@pytest.fixture
+def embedded(tiny_checkpoints: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The tiny models in the place of the embedded ones."""
+    monkeypatch.setenv("CULTURELENS_CHECKPOINTS", str(tiny_checkpoints))
+    yield tiny_checkpoints
+
+
+def _save(model: torch.nn.Module, tokenizer: object, folder: Path) -> None:
+    with torch.no_grad():
+        for name, value in model.named_parameters():
+            if "classifier" in name and value.ndim > 1:
+                value.mul_(20)  # a random head is nearly indifferent; methods need something to explain
+    model.save_pretrained(folder)  # type: ignore[operator]
+    tokenizer.save_pretrained(folder)  # type: ignore[attr-defined]
+
+
+def _bert(vocab_size: int) -> BertConfig:
+    return BertConfig(vocab_size=vocab_size, hidden_size=32, num_hidden_layers=2, num_attention_heads=2, intermediate_size=64,
+                      max_position_embeddings=64, **SETTINGS)
+
+
+def _xlm_roberta(vocab_size: int) -> XLMRobertaConfig:
+    return XLMRobertaConfig(vocab_size=vocab_size, hidden_size=32, num_hidden_layers=2, num_attention_heads=2, intermediate_size=64,
+                            max_position_embeddings=66, pad_token_id=1, bos_token_id=0, eos_token_id=2, **SETTINGS)
+
+
+def _distilbert(vocab_size: int) -> DistilBertConfig:
+    return DistilBertConfig(vocab_size=vocab_size, dim=32, n_layers=2, n_heads=2, hidden_dim=64, max_position_embeddings=64, **SETTINGS)
+
+
+def _sentencepiece_like() -> PreTrainedTokenizerFast:
+    """A unigram tokenizer whose lone "▁" claims the first character of the next piece, as XLM-R's does."""
+    tokenizer = Tokenizer(tokenizer_models.Unigram())
+    tokenizer.normalizer = normalizers.NFKC()
+    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
+    tokenizer.decoder = decoders.Metaspace()
+    tokenizer.train_from_iterator(
+        TEXTS * 3, trainers.UnigramTrainer(vocab_size=390, special_tokens=["<s>", "<pad>", "</s>", "<unk>", "<mask>"], unk_token="<unk>", show_progress=False)
+    )
+    tokenizer.post_processor = processors.TemplateProcessing(single="<s> $A </s>", special_tokens=[("<s>", 0), ("</s>", 2)])
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, bos_token="<s>", eos_token="</s>", cls_token="<s>", sep_token="</s>", pad_token="<pad>",
+        unk_token="<unk>", mask_token="<mask>", model_max_length=64,
+    )
+
+
+def _word_pieces() -> PreTrainedTokenizerFast:
+    tokenizer = Tokenizer(tokenizer_models.WordPiece(unk_token="[UNK]"))
+    tokenizer.normalizer = normalizers.BertNormalizer()
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    tokenizer.train_from_iterator(
+        TEXTS * 3, trainers.WordPieceTrainer(vocab_size=500, special_tokens=["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"], show_progress=False)
+    )
+    tokenizer.post_processor = processors.TemplateProcessing(single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)])
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, cls_token="[CLS]", sep_token="[SEP]", pad_token="[PAD]", unk_token="[UNK]", mask_token="[MASK]",
+        model_max_length=64,
+    )
+
+
+def _slow(root: Path) -> BertJapaneseTokenizer:
+    characters = sorted({character for text in TEXTS for character in text.lower() if not character.isspace()})
+    vocabulary = root / "vocab.txt"
+    pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *characters, *(f"##{character}" for character in characters)]
+    vocabulary.write_text("\n".join(pieces), encoding="utf-8")
+    return BertJapaneseTokenizer(str(vocabulary), word_tokenizer_type="basic", do_lower_case=True, model_max_length=64)

@@ -1,0 +1,88 @@
+"""Texts with some tokens taken away, as rows of token ids: the common ground of all perturbation methods."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from models.classifier import Classifier
+from models.errors import InputError
+from models.inference import evaluate_rows, softmax, unique_rows
+from models.progress import Progress, no_progress
+from models.tokens import TokenizedText, tokenize
+
+
+def mask_id(tokenizer: Any) -> int:
+    """The id that stands for a missing token: the mask token, else the unknown, else the padding token.
+
+    Raises:
+        InputError: The tokenizer has none of them.
+    """
+    for value in (tokenizer.mask_token_id, tokenizer.unk_token_id, tokenizer.pad_token_id):
+        if value is not None:
+            return int(value)
+    raise InputError("The tokenizer has no mask, unknown or padding token; perturbation methods need one, use a gradient method.")
+
+
+def resolve_target(model: Classifier, target: str | None, predicted: str) -> str:
+    """The label to explain: the given one, else the predicted one.
+
+    Raises:
+        InputError: The label is not one of the model's.
+    """
+    if target is None:
+        return predicted
+    if target not in model.labels:
+        raise InputError(f"The target {target!r} is not a label of {model.name}; its labels are {', '.join(model.labels)}.")
+    return target
+
+
+class MaskedOutput:
+    """The probability of one label for any choice of kept tokens.
+
+    Attributes:
+        tokenized: The text.
+        target: The explained label.
+        value: Its probability for the whole text.
+        base_value: Its probability with every token masked.
+        evaluations: Unique evaluations spent so far.
+    """
+
+    def __init__(self, model: Classifier, text: str, target: str | None, progress: Progress = no_progress) -> None:
+        """Tokenizes the text and evaluates it whole and empty.
+
+        Raises:
+            InputError: The text is empty or the target unknown.
+        """
+        self.model, self.progress, self.expected = model, progress, 0
+        self.tokenized: TokenizedText = tokenize(model, text)
+        self._whole = np.array(self.tokenized.input_ids)
+        self._mask = mask_id(model.tokenizer)
+        self._owner = np.full(len(self._whole), -1)
+        for token, places in enumerate(self.tokenized.positions):
+            self._owner[list(places)] = token
+        count = len(self.tokenized.offsets)
+        rows = self._rows(np.array([np.ones(count, bool), np.zeros(count, bool)]))
+        probabilities = softmax(evaluate_rows(model, rows))
+        self.target = resolve_target(model, target, model.labels[int(probabilities[0].argmax())])
+        self._column = model.labels.index(self.target)
+        self.value, self.base_value = (float(row[self._column]) for row in probabilities)
+        self.evaluations = unique_rows(rows)
+
+    def __call__(self, kept: np.ndarray) -> np.ndarray:
+        """Probability of the target (rows,) for masks (rows, tokens) that are true where a token stays."""
+        rows = self._rows(np.atleast_2d(kept).astype(bool))
+        before = self.evaluations
+
+        def tell(done: int, total: int) -> None:
+            self.progress(before + done, max(self.expected, before + total))
+
+        logits = evaluate_rows(self.model, rows, progress=tell)
+        self.evaluations += unique_rows(rows)
+        return np.asarray(softmax(logits)[:, self._column])
+
+    def _rows(self, kept: np.ndarray) -> list[tuple[int, ...]]:
+        """Ids with the mask id at every position of a token that is not kept; special tokens always stay."""
+        position_kept = np.where(self._owner >= 0, kept[:, np.maximum(self._owner, 0)], True)
+        return [tuple(row) for row in np.where(position_kept, self._whole, self._mask).tolist()]
