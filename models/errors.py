@@ -7,6 +7,7 @@ CultureLensError                 root; str(error) is one sentence fit for a visi
 ├── CorpusError                  a corpus, shard or importer that cannot be read
 ├── CheckpointError              a model folder that is missing, damaged or refused
 ├── ModelError                   a model that answers wrongly: NaN, wrong shape, out of memory
+├── BusyError                    a queue that is full; try again later
 ├── DiskError                    a file that cannot be written or has not enough room
 └── Cancelled                    somebody asked the work to stop; not a fault
 ```
@@ -17,6 +18,7 @@ Every message says what came, what was expected and what to do.
 from __future__ import annotations
 
 __all__ = [
+    "BusyError",
     "Cancelled",
     "CheckpointError",
     "ConfigError",
@@ -29,7 +31,16 @@ __all__ = [
 
 
 class CultureLensError(Exception):
-    """Root of every error that CultureLens raises on purpose."""
+    """Root of every error that CultureLens raises on purpose.
+
+    Attributes:
+        key: Name of the sentence in catalogues of other languages, or "".
+    """
+
+    def __init__(self, message: str, *, key: str = "") -> None:
+        """Keeps the sentence and its name."""
+        super().__init__(message)
+        self.key = key
 
 
 class InputError(CultureLensError):
@@ -50,6 +61,10 @@ class CheckpointError(CultureLensError):
 
 class ModelError(CultureLensError):
     """A model that answers wrongly: NaN, an unexpected shape, or no memory left."""
+
+
+class BusyError(CultureLensError):
+    """A queue of jobs that is full."""
 
 
 class DiskError(CultureLensError):

@@ -36,9 +36,9 @@ def check_text(text: str, *, max_characters: int = MAX_CHARACTERS) -> str:
         raise InputError(f"The text is {type(text).__name__}, expected a string; give one sentence or a few.")
     cleaned = clean_text(text[: 4 * max_characters])[:max_characters]
     if not cleaned.strip():
-        raise InputError("The text is empty; type or choose a sentence.")
+        raise InputError("The text is empty; type or choose a sentence.", key="text-empty")
     if not _VISIBLE.search(cleaned):
-        raise InputError("The text has no visible character; type or choose a sentence.")
+        raise InputError("The text has no visible character; type or choose a sentence.", key="text-invisible")
     return cleaned
 
 

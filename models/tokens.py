@@ -80,7 +80,9 @@ def tokenize_checked(handle: TokenizingHandle, text: str) -> TokenizedText:
         ids, special, spans = _encode(handle.tokenizer, head, handle.max_length)
     offsets, positions = _group(head, special, spans)
     if not offsets:
-        raise InputError("The text holds nothing that this model's tokenizer can read; type or choose another sentence.")
+        raise InputError(
+            "The text holds nothing that this model's tokenizer can read; type or choose another sentence.", key="text-no-token"
+        )
     end = offsets[-1][1]
     truncated_at = end if text[end:].strip() else None
     return TokenizedText(text, tuple(ids), tuple(special), offsets, positions, word_numbers(head, offsets), truncated_at)

@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
 
-from models.errors import CheckpointError, DiskError
+from models.errors import CheckpointError, ConfigError, DiskError
 from models.progress import Progress, no_progress
 from models.training.batches import BatchPlan
 
@@ -41,7 +41,13 @@ class LoopConfig:
     evaluate_every: int = 0  # steps between looks at the development rows; 0 = never
     patience: int = 0  # looks without a gain before training stops; 0 = never stop early
     save_every_seconds: float = 120.0
+    precision: str = "auto"  # fp32, bf16 (autocast; twice as fast on CPUs with AVX512-BF16), auto = bf16 on a GPU only
     seed: int = 1
+
+    def __post_init__(self) -> None:
+        """Raises ConfigError for an unknown precision."""
+        if self.precision not in ("auto", "fp32", "bf16"):
+            raise ConfigError(f"loop precision is {self.precision!r}, expected auto, fp32 or bf16.")
 
 
 class TrainingLoop:
@@ -118,7 +124,7 @@ class TrainingLoop:
         rate = self.schedule(self.step)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
-        with _autocast(self.device):
+        with _autocast(self.device, self.config.precision):
             values = loss(self.model, batch, self.step)
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip_norm)
         self.optimizer.step()
@@ -278,10 +284,10 @@ def _save_tensors(tensors: dict[str, torch.Tensor], path: Path) -> None:
         raise
 
 
-def _autocast(device: torch.device) -> contextlib.AbstractContextManager[Any]:
-    """bfloat16 on a GPU; plain float32 on a CPU, where it is faster."""
-    if device.type == "cuda":
-        return torch.autocast("cuda", dtype=torch.bfloat16)
+def _autocast(device: torch.device, precision: str) -> contextlib.AbstractContextManager[Any]:
+    """bfloat16 matrix products where asked for, or on a GPU where nothing is said; the weights stay float32."""
+    if precision == "bf16" or (precision == "auto" and device.type == "cuda"):
+        return torch.autocast(device.type, dtype=torch.bfloat16)
     return contextlib.nullcontext()
 
 

@@ -1,0 +1,21 @@
+"""The frame of the app: page settings, navigation, language switch, run. `streamlit run app.py`."""
+
+import streamlit as st
+
+from ui.errors import shown_errors
+from ui.frame import choose_language, show_frame, warm_up
+from ui.texts import text
+
+st.set_page_config(page_title="CultureLens", page_icon=":material/travel_explore:", layout="wide")
+choose_language()
+page = st.navigation(
+    {
+        text("nav-start"): [st.Page("pages/start/overview.py", title=text("page-overview"), icon=":material/home:", url_path="overview", default=True)],
+        text("nav-explore"): [st.Page("pages/explore/sentiment.py", title=text("page-sentiment"), icon=":material/mood:", url_path="sentiment")],
+        text("nav-library"): [st.Page("pages/library/models.py", title=text("page-models"), icon=":material/deployed_code:", url_path="models")],
+    }
+)
+with shown_errors():
+    show_frame()
+    warm_up()
+page.run()

@@ -1,0 +1,3 @@
+"""What pages share: state, texts, jobs, caches, errors and panels."""
+
+__all__: list[str] = []

@@ -1,0 +1,139 @@
+"""The attribution panel: every method beside the others, as each gets done."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from models import Classifier, Prediction
+from models.errors import BusyError
+from ui import state
+from ui.caches import job_runner
+from ui.errors import show_error
+from ui.jobs import Job
+from ui.tables import csv_bytes
+from ui.texts import text
+from ui.token_row import show_tokens
+from ui.words import label_name
+from xai import METHODS, Attribution
+from xai.keys import result_key
+
+POLL_SECONDS = 0.4
+SEED = 0
+ADDITIVE = ("shap", "integrated_gradients")
+
+
+def show_attributions(model: Classifier, prediction: Prediction) -> None:
+    """Asks the runner for every method and draws what is there; polls while something is still computed."""
+    st.subheader(text("why-title"))
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        target = st.segmented_control(text("why-target"), model.labels, default=prediction.label, key=state.TARGET, format_func=label_name)
+        words = st.toggle(text("why-words"), value=True, key=state.WORDS)
+    target = target or prediction.label
+    keys = {name: result_key(fingerprint=model.fingerprint, text=prediction.text, method=name, target=target, parameters={}, seed=SEED)
+            for name in METHODS}
+    try:
+        _submit(model, prediction.text, target, keys)
+    except BusyError as error:
+        show_error(error)
+    open_jobs = _pending(keys)
+    fragment = st.fragment(_rows, run_every=POLL_SECONDS if open_jobs else None)
+    fragment(keys, words, bool(open_jobs))
+
+
+def _submit(model: Classifier, content: str, target: str, keys: dict[str, str]) -> None:
+    runner = job_runner()
+    for name, key in keys.items():
+        job = runner.job(key)
+        if runner.result(key) is None and (job is None or job.state == "done"):
+            work = partial(METHODS[name], model, content, target, seed=SEED)
+            runner.submit(key, f"method-{name}", state.visitor(), lambda progress, work=work: work(progress=progress))
+
+
+def _pending(keys: dict[str, str]) -> list[str]:
+    runner = job_runner()
+    jobs = {key: runner.job(key) for key in keys.values() if runner.result(key) is None}
+    return [key for key, job in jobs.items() if job is not None and not job.finished]
+
+
+def _rows(keys: dict[str, str], words: bool, polling: bool) -> None:
+    """One row a method; leaves the polling once everything is finished."""
+    if polling and not _pending(keys):
+        st.rerun()
+    runner = job_runner()
+    found = {name: runner.result(key) for name, key in keys.items()}
+    done = {name: result.words() if words else result for name, result in found.items() if result is not None}
+    for name, key in keys.items():
+        with st.container(border=True):
+            if name in done:
+                _row(name, done[name], found[name])
+            else:
+                _waiting(name, runner.job(key), key)
+    if _pending(keys):
+        st.button(text("why-cancel"), key="why_cancel", icon=":material/close:",
+                  on_click=runner.cancel, args=(state.visitor(), list(keys.values())))
+    elif done:
+        st.caption(text("why-scale"))
+        if len(done) > 1:
+            _agreement(done)
+        _table(done)
+
+
+def _row(name: str, shown: Attribution, raw: Attribution) -> None:
+    st.markdown(f"**{text('method-' + name)}**  ·  :gray[{_trust(raw)}]", help=text(f"method-{name}-help"))
+    label = f"{text('method-' + name)}: {label_name(raw.target)}"
+    show_tokens(shown, scale=float(np.abs(shown.scores).max(initial=0.0)), label=label, key=f"tokens_{name}")
+
+
+def _trust(result: Attribution) -> str:
+    """What it cost, and the measure of its own trustworthiness."""
+    parts = [text("why-cost", evaluations=result.evaluations, seconds=f"{result.seconds:.2f}")]
+    unit = text(f"output-{result.output}")
+    if result.convergence_delta is not None:
+        difference = result.value - result.base_value
+        share = abs(result.convergence_delta) / abs(difference) if difference else 0.0
+        parts.append(text("why-delta", unit=unit, difference=f"{difference:+.3f}", share=f"{share:.2%}"))
+    elif "r_squared" in result.diagnostics:
+        parts.append(text("why-fit", unit=unit, value=f"{result.diagnostics['r_squared']:.2f}"))
+    else:
+        parts.append(text("why-not-additive", unit=unit))
+    return " · ".join(parts)
+
+
+def _waiting(name: str, job: Job | None, key: str) -> None:
+    st.markdown(f"**{text('method-' + name)}**")
+    if job is None or job.state == "cancelled":
+        st.caption(text("job-cancelled"))
+    elif job.state == "failed":
+        st.caption(f":material/error: {text('job-failed')}")
+        st.text(job.error)
+    elif job.state == "waiting":
+        st.caption(text("job-waiting"))
+    else:
+        left = job.seconds_left()
+        share = min(1.0, job.done / job.total) if job.total else 0.0
+        st.progress(share, text=text("job-running", done=job.done, total=job.total, left="…" if left is None else f"{left:.0f}"))
+
+
+def _agreement(done: dict[str, Attribution]) -> None:
+    """How alike the methods rank the words: mean Spearman correlation of the scores over all pairs of signed methods."""
+    scores = pd.DataFrame({name: result.scores for name, result in done.items() if name != "attention_rollout"})
+    if len(scores) < 3 or scores.shape[1] < 2:
+        return
+    ranked = scores.corr(method="spearman").to_numpy()
+    pairs = ranked[np.triu_indices(len(ranked), 1)]
+    pairs = pairs[np.isfinite(pairs)]
+    if len(pairs):
+        st.caption(text("why-agreement", value=f"{pairs.mean():.2f}", low=f"{pairs.min():.2f}", high=f"{pairs.max():.2f}"))
+
+
+def _table(done: dict[str, Attribution]) -> None:
+    first = next(iter(done.values()))
+    table = pd.DataFrame({"token": first.tokens, "start": [a for a, _ in first.offsets], "end": [b for _, b in first.offsets],
+                          **{name: result.scores for name, result in done.items()}})
+    with st.expander(text("why-table")):
+        st.dataframe(table, hide_index=True)
+        st.download_button(text("download-csv"), csv_bytes(table), "attributions.csv", "text/csv", icon=":material/download:")

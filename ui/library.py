@@ -1,0 +1,91 @@
+"""The model library: cards of what is loaded, and loading more."""
+
+from __future__ import annotations
+
+import hashlib
+
+import pandas as pd
+import streamlit as st
+
+from models import Classifier
+from models.errors import BusyError
+from ui import state
+from ui.caches import classifier, job_runner, model_names
+from ui.errors import show_error, shown_errors
+from ui.explanations import POLL_SECONDS
+from ui.tables import csv_bytes
+from ui.texts import text
+from ui.words import plain
+
+
+def show_library() -> None:
+    """A loader and one card a model."""
+    st.title(text("library-title"))
+    _loader()
+    for name in model_names():
+        with shown_errors(), st.expander(plain(name), expanded=name == model_names()[0]):
+            _card(classifier(name))
+
+
+def _loader() -> None:
+    with st.container(border=True):
+        st.text_input(text("library-path"), key=state.LIBRARY_PATH, max_chars=300, help=text("library-path-help"))
+        st.button(text("library-load"), on_click=_load, icon=":material/add:")
+        key = st.session_state.get(state.LIBRARY_JOB)
+        if key:
+            st.fragment(_loading, run_every=POLL_SECONDS if job_runner().result(key) is None else None)(key)
+
+
+def _load() -> None:
+    path = str(st.session_state.get(state.LIBRARY_PATH, "")).strip()
+    if not path:
+        return
+    key = hashlib.sha256(f"load {path}".encode("utf-8", "replace")).hexdigest()
+    job_runner().forget_failed()
+    st.session_state[state.LIBRARY_JOB] = key
+    try:
+        job_runner().submit(key, "library-load", state.visitor(), lambda progress: (classifier(path), path)[1])
+    except BusyError as error:
+        show_error(error)
+
+
+def _loading(key: str) -> None:
+    path, job = job_runner().result(key), job_runner().job(key)
+    if path is not None:
+        loaded = st.session_state.setdefault(state.LOADED, [])
+        if path not in loaded:
+            loaded.append(path)
+            st.rerun()
+        st.success(text("library-loaded"))
+    elif job is not None and job.state == "failed":
+        st.markdown(f":material/error: **{text('error-model')}**")
+        st.text(job.error)
+    elif job is not None:
+        st.caption(text("job-waiting") if job.state == "waiting" else text("library-loading"))
+
+
+def _card(model: Classifier) -> None:
+    config = model.model.config
+    facts = {
+        "library-type": config.model_type, "library-parameters": f"{sum(p.numel() for p in model.model.parameters()):,}",
+        "library-layers": getattr(config, "num_hidden_layers", "–"), "library-heads": getattr(config, "num_attention_heads", "–"),
+        "library-vocabulary": f"{len(model.tokenizer):,}", "library-length": model.max_length,
+        "library-labels": ", ".join(model.labels), "library-hash": model.fingerprint[:12],
+    }
+    st.dataframe(pd.DataFrame({text("library-fact"): [text(key) for key in facts], text("library-value"): [str(v) for v in facts.values()]}),
+                 hide_index=True)
+    evaluation = model.card.get("evaluation", {})
+    rows = evaluation.get("headline", {}).get("rows", []) if isinstance(evaluation.get("headline"), dict) else []
+    if rows:
+        st.markdown(f"**{text('library-results', dataset=plain(str(evaluation['headline']['dataset'])))}**")
+        table = pd.DataFrame([{"language": row["language"], "count": row["count"], **row["macro_f1"], **row["references"]} for row in rows]).round(1)
+        st.dataframe(table, hide_index=True)
+        st.download_button(text("download-csv"), csv_bytes(table), "results.csv", "text/csv", key=f"csv-{model.fingerprint}", icon=":material/download:")
+    data = evaluation.get("training_data", [])
+    if data:
+        st.markdown(f"**{text('library-data')}**")
+        st.dataframe(pd.DataFrame([{"dataset": row["dataset"], "rows": row["rows"], "languages": ", ".join(row["languages"]),
+                                    "licence": "; ".join(row["licences"])} for row in data]), hide_index=True)
+    if model.card.get("text"):
+        with st.popover(text("library-card")):
+            st.code(model.card["text"], language=None, wrap_lines=True)

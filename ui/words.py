@@ -1,0 +1,24 @@
+"""Plain text made safe for the places where Streamlit reads Markdown."""
+
+from __future__ import annotations
+
+import regex
+
+from models.text import visible_marks
+from ui.texts import text
+
+LABELS = ("negative", "neutral", "positive")
+_MARKDOWN = regex.compile(r"([\\`*_{}\[\]()<>#+\-.!|~$:@&])")
+_SPACE = regex.compile(r"\s+")
+
+
+def plain(content: str, *, limit: int = 200) -> str:
+    """Text of strangers for labels and Markdown: one line, escaped, direction marks shown, cut to `limit` characters."""
+    line = _SPACE.sub(" ", visible_marks(content)).strip()
+    cut = line if len(line) <= limit else line[: limit - 1] + "…"
+    return str(_MARKDOWN.sub(r"\\\1", cut))
+
+
+def label_name(label: str) -> str:
+    """A label in the visitor's language where it is one of ours, else as the model names it."""
+    return text(f"label-{label.lower()}") if label.lower() in LABELS else plain(label, limit=40)
