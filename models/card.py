@@ -67,7 +67,8 @@ def format_card(config: RunConfig, run: dict[str, Any], report: dict[str, Any]) 
         "metrics": [{"name": f"macro-F1, {report['headline']['dataset']} validation, mean over languages", "value": round(mean["value"], 1)}],
     }
     encoder, cost = run["config"]["encoder"], training_cost(run["stages"])
-    size = f"{encoder['num_hidden_layers']} layers of {encoder['hidden_size']}, {encoder['num_attention_heads']} heads, {run['config']['tokenizer']['vocab_size']:,} pieces"
+    size = (f"{encoder['num_hidden_layers']} layers of {encoder['hidden_size']}, {encoder['num_attention_heads']} heads, "
+            f"{run['config']['tokenizer']['vocab_size']:,} pieces")
     parts = [
         f"---\n{yaml.safe_dump(front, allow_unicode=True, sort_keys=False)}---",
         f"# {config.name}\n\nA multilingual three-class sentiment classifier (negative, neutral, positive), trained from nothing by this "
@@ -114,7 +115,8 @@ def _cultures(report: dict[str, Any]) -> str:
     lines = ["By culture, over all measured validation rows:", "", "| culture | texts | macro-F1 | accuracy | positive ↔ negative |", "|---|---:|---|---|---|"]
     for row in report["by_culture"]:
         metrics = row["metrics"]
-        lines.append(f"| {row['culture']} | {row['count']:,} | {_interval(metrics['macro_f1'])} | {_interval(metrics['accuracy'])} | {_interval(metrics['flip_rate'])} |")
+        values = " | ".join(_interval(metrics[name]) for name in ("macro_f1", "accuracy", "flip_rate"))
+        lines.append(f"| {row['culture']} | {row['count']:,} | {values} |")
     return "\n".join(lines)
 
 

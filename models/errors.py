@@ -71,5 +71,5 @@ class DiskError(CultureLensError):
     """A file that cannot be written, or a disk without enough room."""
 
 
-class Cancelled(CultureLensError):
+class Cancelled(CultureLensError):  # noqa: N818 - asked for, not a fault
     """Work that was asked to stop; raised by a `Progress` callback and passed through."""

@@ -12,6 +12,7 @@ import streamlit as st
 from audit import CultureReport, measure_cultures, read_probe
 from audit.figures import confusion_heatmap, culture_dots
 from models import Classifier
+from models.errors import BusyError
 from models.metrics import GroupMetrics, Interval, measure_group
 from ui import state
 from ui.caches import job_runner
@@ -20,7 +21,6 @@ from ui.explanations import POLL_SECONDS
 from ui.tables import csv_bytes
 from ui.texts import text
 from ui.words import label_name
-from models.errors import BusyError
 
 PROBE, CORPORA = "probe", "corpora"
 WORST_SHOWN = 5
@@ -30,7 +30,7 @@ FEW = 3  # sentences under which a share says nothing
 def show_culture(model: Classifier, culture: str | None) -> None:
     """Measures the model on the probe set once, then draws it for this culture."""
     st.subheader(text("culture-title"))
-    if not {label.lower() for label in model.labels} == {"negative", "neutral", "positive"}:
+    if {label.lower() for label in model.labels} != {"negative", "neutral", "positive"}:
         st.info(text("culture-other-labels"))
         return
     key = hashlib.sha256(f"cultures {model.fingerprint} {len(read_probe())} {read_probe()[0].text}".encode()).hexdigest()

@@ -1,0 +1,1 @@
+"""Tokenizer, pre-training, transfer and the loop under them."""

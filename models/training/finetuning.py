@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from safetensors.torch import load_file, save_file
 from torch.nn.functional import cross_entropy
 from transformers import BertForSequenceClassification
 
@@ -33,6 +35,12 @@ class PhaseConfig:
     label_smoothing: float = 0.0
     adversarial: AdversarialConfig = field(default_factory=AdversarialConfig)
     augmentation: AugmentationConfig = field(default_factory=AugmentationConfig)
+    soup: int = 1  # runs with consecutive seeds whose weights are averaged (Wortsman et al. 2022)
+
+    def __post_init__(self) -> None:
+        """Raises ConfigError for a soup of nothing."""
+        if self.soup < 1:
+            raise ConfigError(f"phase {self.name!r} has a soup of {self.soup} runs, expected 1 or more.")
 
 
 @dataclass(frozen=True)
@@ -136,7 +144,8 @@ def finetune(
         if resume and finished.is_dir():
             model = BertForSequenceClassification.from_pretrained(str(finished)).to(device)
             continue
-        results.append({"phase": phase.name, **_run_phase(model, corpus, tokenizer, phase, target, device, resume, progress)})
+        run = _run_phase if phase.soup == 1 else _run_soup
+        results.append({"phase": phase.name, **run(model, corpus, tokenizer, phase, target, device, resume, progress)})
         model.save_pretrained(finished)
     for parameter in model.parameters():
         parameter.requires_grad_(True)
@@ -169,6 +178,40 @@ def _run_phase(
     looks = evaluate if len(development.rows) and phase.loop.evaluate_every else None
     result = loop.run(loss, evaluate=looks, resume=resume, progress=progress)
     return {**result, "frozen_values": frozen, "rows": len(rows), "padding_percent": plan.padding_waste()}
+
+
+def _run_soup(
+    model: Any, corpus: PackedCorpus, tokenizer: Any, phase: PhaseConfig, folder: Path, device: str, resume: bool,
+    progress: Progress,
+) -> dict[str, Any]:
+    """Runs the phase once a seed from the same start and leaves the mean of their weights in the model.
+
+    Where the mean does worse on the development rows than the best single run, that run is kept instead.
+    """
+    start = {name: value.detach().clone() for name, value in model.state_dict().items()}
+    results, kept = [], []
+    for number in range(phase.soup):
+        place = folder / f"seed-{phase.loop.seed + number}"
+        finished, said = place / "kept.safetensors", place / "result.json"
+        if not (resume and said.is_file()):
+            model.load_state_dict(start)
+            seeded = replace(phase, loop=replace(phase.loop, seed=phase.loop.seed + number))
+            result = _run_phase(model, corpus, tokenizer, seeded, place, device, resume, progress)
+            save_file({name: value.contiguous() for name, value in model.state_dict().items()}, finished)
+            said.write_text(json.dumps(result), encoding="utf-8")
+        results.append(json.loads(said.read_text(encoding="utf-8")))
+        kept.append(load_file(finished, device=device))
+    mean = {name: torch.stack([weights[name] for weights in kept]).mean(0) for name in start}
+    development = Labelled(corpus, corpus.select(split="development", labelled=True), tokenizer, None, model.config.max_position_embeddings)
+    scores = []
+    for weights in [mean, *kept]:
+        model.load_state_dict(weights)
+        scores.append(development_score(model, development, device=device)[0] if len(development.rows) else 0.0)
+    best = int(np.argmax(scores))
+    model.load_state_dict([mean, *kept][best])
+    return {**results[0], "steps": sum(r["steps"] for r in results), "seconds": sum(r["seconds"] for r in results), "best": scores[best],
+            "stopped_early": any(r["stopped_early"] for r in results), "soup": phase.soup, "soup_score": scores[0],
+            "single_scores": scores[1:], "kept": "soup" if best == 0 else f"seed {phase.loop.seed + best - 1}"}
 
 
 def with_seed(config: FinetuningConfig, seed: int) -> FinetuningConfig:

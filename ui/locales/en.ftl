@@ -174,4 +174,5 @@ culture-th-TH = Thailand
 culture-id-ID = Indonesia
 culture-he-IL = Israel
 culture-sw-KE = Kenya (Swahili)
+culture-pcm-NG = Nigeria (Pidgin)
 culture-am-ET = Ethiopia (Amharic)
