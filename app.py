@@ -6,7 +6,7 @@ from ui.errors import shown_errors
 from ui.frame import choose_language, show_frame, warm_up
 from ui.texts import text
 
-st.set_page_config(page_title="CultureLens", page_icon=":material/travel_explore:", layout="wide")
+st.set_page_config(page_title="CultureLens", page_icon="ui/icon.png", layout="wide")
 choose_language()
 page = st.navigation(
     {

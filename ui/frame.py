@@ -9,6 +9,17 @@ from ui.caches import DEFAULT_MODEL, active_model, job_runner, model_names
 from ui.texts import LANGUAGES, default_language, text
 from ui.words import plain
 
+# Text boxes take the direction of what is typed; Streamlit has no setting for it.
+_direction = st.components.v2.component("culturelens_direction", html="<span></span>", js="""
+export default function() {
+  const mark = () => document.querySelectorAll('textarea').forEach((box) => { box.dir = 'auto'; });
+  const watcher = new MutationObserver(mark);
+  watcher.observe(document.body, { childList: true, subtree: true });
+  mark();
+  return () => watcher.disconnect();
+}
+""")
+
 
 def choose_language() -> None:
     """The language switch; it comes first, because everything after it is written in that language."""
@@ -27,6 +38,7 @@ def show_frame() -> None:
         own, everybody = job_runner().counts(state.visitor())
         if everybody:
             st.caption(text("frame-jobs", own=own, everybody=everybody))
+        _direction(key="direction")
 
 
 def warm_up() -> None:

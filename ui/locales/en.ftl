@@ -175,4 +175,5 @@ culture-id-ID = Indonesia
 culture-he-IL = Israel
 culture-sw-KE = Kenya (Swahili)
 culture-pcm-NG = Nigeria (Pidgin)
+culture-hu-HU = Hungary
 culture-am-ET = Ethiopia (Amharic)

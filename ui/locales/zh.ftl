@@ -175,4 +175,5 @@ culture-id-ID = 印度尼西亚
 culture-he-IL = 以色列
 culture-sw-KE = 肯尼亚(斯瓦希里语)
 culture-pcm-NG = 尼日利亚(皮钦语)
+culture-hu-HU = 匈牙利
 culture-am-ET = 埃塞俄比亚(阿姆哈拉语)

@@ -1,0 +1,101 @@
+"""The app served by a real server, and a page of a real Chromium that collects console errors."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+
+
+@dataclass
+class Visit:
+    """An open page and what its console complained about."""
+
+    page: Any
+    url: str
+    complaints: list[str] = field(default_factory=list)
+
+
+def chromium() -> str | None:
+    """Path of the Chromium found on this machine."""
+    return os.environ.get("CHROMIUM") or next((path for name in NAMES if (path := shutil.which(name))), None)
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[str]:
+    """Address of the app on the embedded model."""
+    if not (ROOT / "checkpoints" / "sentiment" / "config.json").is_file():
+        pytest.skip("checkpoints/sentiment is not in this checkout; train it or restore it")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port)]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        try:
+            url = f"http://127.0.0.1:{port}"
+            wait_for_health(url, process)
+            yield url
+        finally:
+            process.terminate()
+
+
+def wait_for_health(url: str, process: subprocess.Popen[bytes]) -> None:
+    """Waits until the server says ok."""
+    for _ in range(240):
+        if process.poll() is not None:
+            pytest.fail("the server ended before it was healthy")
+        try:
+            with urllib.request.urlopen(f"{url}/_stcore/health", timeout=2) as answer:
+                if answer.read() == b"ok":
+                    return
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.25)
+    pytest.fail("the server was not healthy within a minute")
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """A headless Chromium."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed; pip install -r requirements-dev.txt")
+    path = chromium()
+    if path is None:
+        pytest.skip("no Chromium was found; install it or set CHROMIUM to its path")
+    with playwright.sync_playwright() as driver:
+        running = driver.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield running
+        running.close()
+
+
+@pytest.fixture
+def visit(browser: Any, server: str) -> Iterator[Visit]:
+    """A fresh visitor; console errors and failed scripts are collected."""
+    context = browser.new_context(viewport={"width": 1500, "height": 1300}, locale="en-US")
+    page = context.new_page()
+    page.set_default_timeout(60_000)
+    visit = Visit(page, server)
+
+    def hear(message: Any) -> None:
+        # On a deep link Streamlit looks for its server under the page's own path first, then at the root.
+        place = message.location.get("url", "")
+        if message.type == "error" and not re.search(r"/(overview|sentiment|models)/_stcore/(health|host-config)$", place):
+            visit.complaints.append(f"{message.text} {place}")
+
+    page.on("console", hear)
+    page.on("pageerror", lambda error: visit.complaints.append(str(error)))
+    yield visit
+    context.close()

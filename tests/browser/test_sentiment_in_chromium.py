@@ -1,0 +1,148 @@
+"""What a person sees and does on the sentiment page, in a real Chromium on the embedded model."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.browser.conftest import Visit
+
+SHOTS = Path(__file__).parents[2] / "screenshots"
+METHODS = 6
+SENTENCES = {
+    "zh": ("这家店的服务态度真差,等了两个小时,再也不来了。", "ltr"),
+    "ar": ("الخدمة كانت سيئة جدا والأكل وصل باردا، لن أعود أبدا.", "rtl"),
+    "en": ("The waiter was wonderful and the soup was the best I have ever had!", "ltr"),
+}
+
+
+def open_sentiment(visit: Visit) -> None:
+    visit.page.goto(visit.url)
+    visit.page.get_by_role("link", name="Sentiment").click()
+    visit.page.get_by_role("heading", name="Sentiment", exact=True).wait_for()
+
+
+def ask(page: Any, text: str) -> None:
+    box = page.get_by_role("textbox").first
+    box.fill(text)
+    box.press("Control+Enter")
+
+
+def wait_until_done(page: Any) -> None:
+    """Every method has its row and nothing is running any more."""
+    page.wait_for_function("() => !document.querySelector('[data-testid=stApp] [data-test-script-state=running]')")
+    page.locator(".row .token").first.wait_for()
+    page.get_by_text("All scores as a table").or_(page.get_by_text("全部得分")).first.wait_for(timeout=120_000)
+
+
+def save(page: Any, name: str) -> None:
+    SHOTS.mkdir(exist_ok=True)
+    page.screenshot(path=str(SHOTS / f"{name}.png"), full_page=True)
+
+
+@pytest.mark.parametrize("language", SENTENCES)
+def test_typed_sentence_gets_label_coloured_tokens_and_maps(visit: Visit, language: str) -> None:
+    text, direction = SENTENCES[language]
+    page = visit.page
+    open_sentiment(visit)
+    ask(page, text)
+    heading = page.get_by_role("heading", name=re.compile(r"(negative|neutral|positive).*\d\.\d\d"))
+    heading.wait_for()
+    wait_until_done(page)
+    rows = page.locator(".row")
+    assert rows.count() == METHODS
+    for number in range(METHODS):
+        row = rows.nth(number)
+        assert row.evaluate("row => row.dir") == direction
+        words = row.locator(".token bdi").all_text_contents()
+        assert re.sub(r"\s", "", "".join(words)) == re.sub(r"\s", "", text)
+        colours = row.locator(".token").evaluate_all("boxes => boxes.map(box => getComputedStyle(box).backgroundColor)")
+        assert len(set(colours)) > 1
+        scores = row.locator(".token .score").all_text_contents()
+        assert all(re.fullmatch(r"[+-]\d.*", score) for score in scores)
+    assert page.get_by_role("textbox").first.evaluate("box => getComputedStyle(box).direction") == direction
+    maps = page.locator(".js-plotly-plot")
+    page.locator(".js-plotly-plot .heatmaplayer image, .js-plotly-plot .hm image").first.wait_for(state="attached")
+    assert maps.count() >= 3  # culture dots, confusion, attention
+    save(page, f"sentiment-{language}")
+    assert visit.complaints == []
+
+
+def test_attention_layer_and_head_change_the_map(visit: Visit) -> None:
+    page = visit.page
+    open_sentiment(visit)
+    ask(page, SENTENCES["en"][0])
+    wait_until_done(page)
+    picture = page.locator(".js-plotly-plot .hm image").last
+    before = picture.get_attribute("xlink:href") or picture.get_attribute("href")
+    page.get_by_role("combobox", name=re.compile("Layer")).click()
+    page.get_by_role("option", name="Layer 1").click()
+    page.wait_for_function("old => [...document.querySelectorAll('.js-plotly-plot .hm image')].every(i => i.href.baseVal !== old)", arg=before)
+    labels = " ".join(page.locator(".js-plotly-plot .xaxislayer-above text").all_text_contents())
+    assert "wonderful" in labels and "CLS" in labels
+    assert visit.complaints == []
+
+
+def test_language_switch_keeps_text_and_results(visit: Visit) -> None:
+    page = visit.page
+    open_sentiment(visit)
+    ask(page, SENTENCES["zh"][0])
+    wait_until_done(page)
+    scores = page.locator(".row").first.locator(".score").all_text_contents()
+    page.get_by_text("简体中文").click()
+    page.get_by_role("heading", name="情感").wait_for()
+    assert page.get_by_role("textbox").first.input_value() == SENTENCES["zh"][0]
+    page.locator(".row .token").first.wait_for()
+    assert page.locator(".row").first.locator(".score").all_text_contents() == scores
+    assert "lang=zh" in page.url
+    save(page, "sentiment-interface-zh")
+    assert visit.complaints == []
+
+
+def test_deep_link_in_chinese_and_example_click(visit: Visit) -> None:
+    page = visit.page
+    page.goto(f"{visit.url}/sentiment?lang=zh")
+    page.get_by_role("heading", name="情感").wait_for()
+    page.locator("[data-testid=stButton] button").nth(1).click()
+    page.get_by_role("heading", name=re.compile(r"(负面|中性|正面).*\d\.\d\d")).wait_for()
+    page.locator(".row .token").first.wait_for()
+    assert visit.complaints == []
+
+
+@pytest.mark.parametrize("hostile", ["<img src=x onerror=alert(1)> bad", "![x](http://127.0.0.1:9/x.png) **bad** film", "<script>alert(1)</script> awful"])
+def test_markup_from_people_stays_text(visit: Visit, hostile: str) -> None:
+    page = visit.page
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.on("dialog", lambda dialog: visit.complaints.append(f"dialog {dialog.message}"))
+    open_sentiment(visit)
+    ask(page, hostile)
+    page.locator(".row .token").first.wait_for()
+    shown = page.locator(".row").first.locator("bdi").all_text_contents()
+    assert re.sub(r"\s", "", "".join(shown)) == re.sub(r"\s", "", hostile)
+    assert page.locator("main img[src='x'], main img[src*='127.0.0.1:9']").count() == 0
+    assert not any(url.startswith("http://127.0.0.1:9/") for url in asked)
+    assert visit.complaints == []
+
+
+def test_empty_text_gets_one_sentence(visit: Visit) -> None:
+    page = visit.page
+    open_sentiment(visit)
+    ask(page, "   ")
+    page.get_by_text("The text is empty; type or choose a sentence.").wait_for()
+    save(page, "sentiment-empty")
+    assert visit.complaints == []
+
+
+def test_every_page_opens_in_both_languages(visit: Visit) -> None:
+    page = visit.page
+    for path, english, chinese in (("overview", "CultureLens", "CultureLens"), ("sentiment", "Sentiment", "情感"), ("models", "Models", "模型")):
+        for language, title in (("en", english), ("zh", chinese)):
+            page.goto(f"{visit.url}/{path}?lang={language}")
+            page.get_by_role("heading", name=title, exact=True).first.wait_for()
+            page.wait_for_timeout(1_000)
+            save(page, f"{path}-{language}")
+    assert visit.complaints == []
