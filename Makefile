@@ -3,13 +3,14 @@ PYTHON ?= $(firstword $(foreach name,python3.11 python3.12 python3.13 python3,$(
 VENV := .venv
 BIN := $(VENV)/bin
 PORT ?= 8501
+HEADLESS := $(if $(or $(DISPLAY),$(WAYLAND_DISPLAY),$(filter Darwin,$(shell uname))),false,true)
 CODE := app.py pages ui audit xai models benchmarks tests
 
 .PHONY: run test check fix bench train-toy chromium clean
 .DEFAULT_GOAL := run
 
 run: $(VENV)/app-ready ## set up and open the app on http://localhost:8501
-	$(BIN)/streamlit run app.py --server.port $(PORT)
+	$(BIN)/streamlit run app.py --server.port $(PORT) --server.headless $(HEADLESS) --server.showEmailPrompt false
 
 test: $(VENV)/dev-ready chromium ## set up and run all tests, a real Chromium included
 	$(BIN)/pytest --cov --cov-report=term:skip-covered $(ARGS)

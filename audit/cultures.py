@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from audit.probe import ProbeSentence
+from audit.probe import LABELS, ProbeSentence
 from models.classifier import Classifier
 from models.errors import InputError
 from models.metrics import GroupMetrics, measure_group, measure_groups
@@ -31,7 +31,7 @@ class CultureReport:
     """Metrics overall, by culture, and errors by phenomenon.
 
     Attributes:
-        classes: Label names in the order of the confusion counts.
+        classes: Label names in the order of the confusion counts, negative first and positive last, as the flip rate needs them.
         overall: All sentences together.
         by_culture: One entry a culture, sorted by its tag.
         phenomena: Errors by phenomenon in each culture, most wrong first; the key "" holds all cultures.
@@ -64,13 +64,14 @@ def measure_cultures(
         InputError: The labels of the model are not those of the sentences.
         Cancelled: `progress` asked to stop.
     """
-    classes = tuple(label.lower() for label in model.labels)
+    if {label.lower() for label in model.labels} != set(LABELS):
+        raise InputError(f"{model.name} has the labels {', '.join(model.labels)}, the sentences {', '.join(LABELS)}; give a model with these.")
     predictions = [prediction.label.lower() for prediction in model.predict([s.text for s in sentences], progress=progress)]
     labels = [sentence.label for sentence in sentences]
-    groups = measure_groups([s.culture for s in sentences], labels, predictions, classes, seed=seed)
-    overall = measure_group("overall", labels, predictions, classes, seed=seed)
+    groups = measure_groups([s.culture for s in sentences], labels, predictions, LABELS, seed=seed)
+    overall = measure_group("overall", labels, predictions, LABELS, seed=seed)
     cultures = ("", *(group.group for group in groups))
-    return CultureReport(classes, overall, tuple(groups), {name: _phenomena(sentences, predictions, name) for name in cultures})
+    return CultureReport(LABELS, overall, tuple(groups), {name: _phenomena(sentences, predictions, name) for name in cultures})
 
 
 def _phenomena(sentences: Sequence[ProbeSentence], predictions: Sequence[str], culture: str) -> tuple[Phenomenon, ...]:

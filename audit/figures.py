@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import plotly.graph_objects as go
 
 from models.metrics import GroupMetrics
+from xai.figures import visible
 
 ACCENT, QUIET = "#e66101", "#8073ac"  # orange and purple: told apart without red and green
 
@@ -23,14 +24,16 @@ def culture_dots(groups: Sequence[GroupMetrics], overall: GroupMetrics, *, metri
     figure.add_trace(go.Scatter(
         x=[value.value for value in values], y=list(range(len(ordered))), mode="markers",
         marker={"color": colours, "size": [13 if colour == ACCENT else 8 for colour in colours]},
-        customdata=[[group.group, group.count, value.low, value.high] for group, value in zip(ordered, values, strict=True)],
+        customdata=[[visible(group.group), group.count, value.low, value.high] for group, value in zip(ordered, values, strict=True)],
         hovertemplate="%{customdata[0]}: %{x:.1f} [%{customdata[2]:.1f}, %{customdata[3]:.1f}], n = %{customdata[1]}<extra></extra>",
         showlegend=False,
     ))
     line = overall.metrics[metric].value
     figure.add_vline(x=line, line={"dash": "dot", "width": 1, "color": "gray"}, annotation_text=f"{overall_title} {line:.1f}",
                      annotation_position="top")
-    names = [f"<b>{group.group}</b>  n={group.count}" if group.group == marked else f"{group.group}  n={group.count}" for group in ordered]
+    shown = [visible(group.group) for group in ordered]
+    names = [f"<b>{name}</b>  n={group.count}" if group.group == marked else f"{name}  n={group.count}"
+             for name, group in zip(shown, ordered, strict=True)]
     figure.update_yaxes(tickmode="array", tickvals=list(range(len(ordered))), ticktext=names, showgrid=False, zeroline=False)
     figure.update_xaxes(title=title or metric, range=[0, 100], zeroline=False)
     return _plain(figure, max(220, 24 * len(ordered) + 90))
@@ -45,7 +48,7 @@ def confusion_heatmap(group: GroupMetrics, classes: Sequence[str], *, gold_title
         colorscale=[[0, "#f7f7f7"], [0.5, "#b2abd2"], [1, "#5e3c99"]], showscale=False, xgap=2, ygap=2,
         hovertemplate="%{text} · %{z:.0%}<extra></extra>",
     ))
-    ticks = {"tickmode": "array", "tickvals": list(range(len(classes))), "ticktext": list(classes), "showgrid": False}
+    ticks = {"tickmode": "array", "tickvals": list(range(len(classes))), "ticktext": [visible(name) for name in classes], "showgrid": False}
     figure.update_xaxes(**ticks, title=predicted_title, side="bottom")
     figure.update_yaxes(**ticks, title=gold_title, autorange="reversed")
     return _plain(figure, 260)

@@ -9,7 +9,12 @@ from typing import Any
 from models.data.language import text_script
 
 # Where one script is written by one of the measured languages, the script decides; a guesser needs more text.
-_BY_SCRIPT = {"Hang": "ko", "Kana": "ja", "Thai": "th", "Hebr": "he", "Ethi": "am", "Deva": "hi", "Grek": "el", "Beng": "bn"}
+_BY_SCRIPT = {"Hang": "ko", "Kana": "ja", "Hani": "zh", "Thai": "th", "Hebr": "he", "Ethi": "am", "Deva": "hi", "Grek": "el", "Beng": "bn"}
+# A guesser that knows the measured languages only takes every other language of the script for one of them.
+_NEIGHBOURS = {
+    "Latn": ("cs", "de", "en", "es", "fi", "fr", "hu", "id", "it", "nl", "pl", "pt", "ro", "sv", "sw", "tr", "vi"),
+    "Arab": ("ar", "fa", "ps", "ur"), "Cyrl": ("be", "bg", "kk", "mk", "ru", "sr", "uk"),
+}
 CONFIDENCE = 0.5
 
 
@@ -21,15 +26,15 @@ def guess_culture(text: str, cultures: Sequence[str]) -> str | None:
         cultures: Locale tags such as zh-CN; the first of a language stands for it.
     """
     languages = {culture.split("-")[0]: culture for culture in reversed(cultures)}
-    by_script = _BY_SCRIPT.get(text_script(text))
-    if by_script:
-        return languages.get(by_script)
-    identifier = _identifier(tuple(sorted(languages)))
+    script = text_script(text)
+    if script not in _NEIGHBOURS:
+        return languages.get(_BY_SCRIPT.get(script, ""))
+    identifier = _identifier(tuple(sorted({*languages, *_NEIGHBOURS[script]})))
     language, confidence = identifier.classify(text)
     return languages.get(language) if confidence >= CONFIDENCE else None
 
 
-@functools.lru_cache(maxsize=4)
+@functools.lru_cache(maxsize=6)  # one a script and set of measured cultures
 def _identifier(languages: tuple[str, ...]) -> Any:
     from py3langid.langid import MODEL_FILE, LanguageIdentifier
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import yaml
 
-from models.data.corpus import full_disk_sentence
 from models.data.describe import describe
+from models.disk import full_disk_sentence
 from models.errors import CheckpointError, CorpusError
 from models.training.run import RunConfig
 
@@ -38,11 +38,27 @@ def write_card(config: RunConfig, report: dict[str, Any]) -> None:
         raise CheckpointError(f"{settings} does not exist; run `python -m models train` with this configuration first.")
     run = yaml.safe_load(settings.read_text(encoding="utf-8"))
     target = folder / "evaluation.json"
-    previous = json.loads(target.read_text(encoding="utf-8")) if target.is_file() else {}
-    report = {**report, "training_data": training_data(config) or previous.get("training_data", [])}
-    with full_disk_sentence(folder):
-        target.write_text(json.dumps(report, indent=1, ensure_ascii=False), encoding="utf-8")
-        (folder / "README.md").write_text(format_card(config, run, report), encoding="utf-8")
+    report = {**report, "training_data": training_data(config) or _previous_data(target)}
+    contents = {target: json.dumps(report, indent=1, ensure_ascii=False), folder / "README.md": format_card(config, run, report)}
+    parts = {path: path.with_suffix(".part") for path in contents}
+    try:
+        with full_disk_sentence(folder):
+            for path, content in contents.items():
+                parts[path].write_text(content, encoding="utf-8")
+            for path, part in parts.items():
+                part.replace(path)
+    finally:
+        for part in parts.values():
+            part.unlink(missing_ok=True)
+
+
+def _previous_data(evaluation: Path) -> list[dict[str, Any]]:
+    """The table of training data of an earlier evaluation.json; empty where there is none or it is broken."""
+    try:
+        content = json.loads(evaluation.read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
+        return []
+    return list(content.get("training_data", [])) if isinstance(content, dict) else []
 
 
 def training_data(config: RunConfig) -> list[dict[str, Any]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from importlib import import_module
@@ -22,6 +23,7 @@ def run_command(package: str, description: str, commands: Mapping[str, str], arg
         commands: Purpose of each command; only the asked one is imported, so that the help starts at once.
         arguments: Words of the command line, or None for those of the process.
     """
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")  # its reports of a broken model would bury our one sentence
     words = list(sys.argv[1:] if arguments is None else arguments)
     parser = argparse.ArgumentParser(prog=f"python -m {package}", description=description)
     subparsers = parser.add_subparsers(dest="command", required=True, metavar="command")

@@ -30,7 +30,9 @@ def load_config(cls: type[Config], path: str | Path) -> Config:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise ConfigError(f"There is no configuration file {path}; give the path of a YAML file.") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read ({error.strerror}); give the path of a YAML file.") from error
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: not UTF-8, or a date such as 2024-13-45
         raise ConfigError(f"{path} is not readable YAML: {' '.join(str(error).split())}.") from error
     if not isinstance(content, dict):
         raise ConfigError(f"{path} holds {type(content).__name__}, expected a mapping of keys to values.")
@@ -46,7 +48,7 @@ def from_mapping(cls: type[Config], content: dict[str, Any], *, where: str = "co
     if not dataclasses.is_dataclass(cls):
         raise ConfigError(f"{cls.__name__} is not a dataclass; settings need one.")
     fields = {field.name: field for field in dataclasses.fields(cls)}
-    unknown = sorted(set(content) - set(fields))
+    unknown = sorted(set(content) - set(fields), key=str)
     if unknown:
         raise ConfigError(f"{where} has the unknown key {unknown[0]!r}; known keys are {', '.join(fields)}.")
     types_of = typing.get_type_hints(cls)
@@ -63,7 +65,14 @@ def from_mapping(cls: type[Config], content: dict[str, Any], *, where: str = "co
 
 def to_mapping(config: Any) -> dict[str, Any]:
     """The settings as plain values that YAML and JSON can hold."""
-    return {key: list(v) if isinstance(v, tuple) else v for key, v in dataclasses.asdict(config).items()}
+    return {key: _plain(value) for key, value in dataclasses.asdict(config).items()}
+
+
+def _plain(value: Any) -> Any:
+    """Tuples as lists, however deep they lie."""
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def _convert(value: Any, expected: Any, where: str) -> Any:

@@ -13,10 +13,11 @@ from typing import Any
 
 from models.classifier import Classifier
 from models.data.corpus import read_source
+from models.data.importers import IMPORTERS
 from models.errors import CorpusError, InputError
 from models.loading import load_classifier
 from models.metrics import macro_f1, mean_over_groups, measure_group, measure_groups
-from models.progress import Progress, no_progress
+from models.progress import Progress, no_progress, part_of
 from models.text import check_text
 from models.tokens import tokenize_checked
 from models.training.run import EvaluationConfig, RunConfig, git_commit, read_table
@@ -47,7 +48,7 @@ def evaluate_run(config: RunConfig, progress: Progress = no_progress) -> dict[st
     datasets: dict[str, dict[str, Any]] = {}
     cultures: dict[str, list[tuple[LabelledRow, str]]] = {}
     for name, rows in tables.items():
-        predictions = predict_rows(classifier, rows, lambda part, _, base=done: progress(base + part, total))
+        predictions = predict_rows(classifier, rows, part_of(progress, done, total))
         done += len(rows)
         datasets[name] = measure_table(rows, predictions, classifier.labels, config.evaluation)
         for row, prediction in zip(rows, predictions, strict=True):
@@ -75,11 +76,17 @@ def read_tables(config: EvaluationConfig) -> Iterable[tuple[str, list[LabelledRo
         CorpusError: A corpus or table is missing or has no labelled row.
     """
     for name in config.datasets:
+        if name not in IMPORTERS:
+            raise CorpusError(f"There is no corpus {name!r}; corpora are {', '.join(IMPORTERS)}.")
         examples = read_source(name, split="validation")
         yield name, _usable(name, (LabelledRow(e.text, e.label, e.language, e.culture) for e in examples if e.label))
+    seen = set(config.datasets)
     for path in config.tables:
+        if Path(path).stem in seen:
+            raise CorpusError(f"Two measured tables are called {Path(path).stem!r}; rename {path}.")
+        seen.add(Path(path).stem)
         rows = (row for row in read_table(path) if row["label"] and row["split"] != "train")
-        named = (LabelledRow(row["text"], row["label"], row["language"], row["culture"]) for row in rows)
+        named = (LabelledRow(row.get("text", ""), row["label"], row["language"], row["culture"]) for row in rows)
         yield Path(path).stem, _usable(path, named)
 
 

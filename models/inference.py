@@ -73,7 +73,7 @@ def softmax(logits: np.ndarray) -> np.ndarray:
 
 
 def _cut(order: list[int], rows: Sequence[Row], token_budget: int) -> list[list[int]]:
-    """Rows sorted by length in batches of at most `token_budget` padded tokens; the long ones first to fail early."""
+    """Rows sorted by length in batches of at most `token_budget` padded tokens."""
     batches: list[list[int]] = []
     batch: list[int] = []
     for index in order:
@@ -89,11 +89,18 @@ def _cut(order: list[int], rows: Sequence[Row], token_budget: int) -> list[list[
 def _evaluate_batch(handle: EvaluatedHandle, rows: Sequence[Row]) -> np.ndarray:
     try:
         return _forward(handle, rows)
-    except (torch.OutOfMemoryError, MemoryError):
+    except (MemoryError, RuntimeError) as error:
+        if not _is_out_of_memory(error):
+            raise
         if len(rows) == 1:
             raise ModelError(f"One row of {len(rows[0])} tokens does not fit into memory; use a shorter text.") from None
     middle = len(rows) // 2
     return np.concatenate([_evaluate_batch(handle, rows[:middle]), _evaluate_batch(handle, rows[middle:])])
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    """Whether memory ran out: on the CPU torch says so with a bare RuntimeError."""
+    return isinstance(error, torch.OutOfMemoryError | MemoryError) or "can't allocate memory" in str(error)
 
 
 def _forward(handle: EvaluatedHandle, rows: Sequence[Row]) -> np.ndarray:

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from models.errors import CheckpointError
 ROOT_VARIABLE = "CULTURELENS_CHECKPOINTS"
 MAX_PARAMETERS = 3_000_000_000  # of a configuration, before anything is built from it
 DEFAULT_LENGTH = 512  # positions of a model whose settings name none
+TOKENIZER_FILES = ("tokenizer.json", "vocab.txt", "vocab.json", "spiece.model", "sentencepiece.bpe.model", "source.spm", "tokenizer_config.json")
 _HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 
 
@@ -47,24 +49,23 @@ def load_classifier(name_or_path: str) -> Classifier:
     config = _read_config(source)
     tokenizer = _read_tokenizer(source)
     model = _read_model(source, config)
-    labels = tuple(str(config.id2label[index]) for index in range(config.num_labels))
-    if len(set(labels)) != len(labels):
-        raise CheckpointError(f"{source} names the labels {list(labels)}, expected different names; mend id2label in config.json.")
+    labels = _read_labels(source, config)
+    _check_vocabulary(source, model, tokenizer)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     folder = Path(source)
     return Classifier(
         folder.name if folder.is_dir() else source, model.to(device), tokenizer, labels=labels,
-        max_length=_usable_length(config, tokenizer), fingerprint=_fingerprint(folder, model), card=_read_card(folder),
+        max_length=_usable_length(source, config, tokenizer), fingerprint=_fingerprint(folder, model), card=_read_card(folder),
     )
 
 
 def _resolve(name_or_path: str) -> str:
     """The folder of a known name, an existing folder, or a hub id."""
     known = checkpoints_root() / name_or_path
-    if re.fullmatch(r"[\w.-]+", name_or_path) and (known / "config.json").is_file():
+    if re.fullmatch(r"[\w.-]+", name_or_path) and os.path.isfile(known / "config.json"):
         return str(known)
     path = Path(name_or_path)
-    if path.is_dir():
+    if os.path.isdir(path):  # unlike Path.is_dir, False for a name that no file can have
         if not (path / "config.json").is_file():
             raise CheckpointError(f"{path} has no config.json; give a folder that save_pretrained wrote.")
         return str(path)
@@ -90,8 +91,7 @@ def _read_config(source: str) -> Any:
 
 
 def _read_tokenizer(source: str) -> Any:
-    names = ("tokenizer.json", "vocab.txt", "vocab.json", "spiece.model", "sentencepiece.bpe.model", "source.spm", "tokenizer_config.json")
-    if Path(source).is_dir() and not any((Path(source) / name).is_file() for name in names):
+    if Path(source).is_dir() and not any((Path(source) / name).is_file() for name in TOKENIZER_FILES):
         raise CheckpointError(f"{source} has no tokenizer; save the tokenizer into the same folder.")
     try:
         tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=False)
@@ -124,12 +124,34 @@ def _read_model(source: str, config: Any) -> Any:
     return model.eval().requires_grad_(False)
 
 
-def _usable_length(config: Any, tokenizer: Any) -> int:
+def _read_labels(source: str, config: Any) -> tuple[str, ...]:
+    """Names of the classes in the order of the logits, all different."""
+    numbers = range(config.num_labels)
+    if set(config.id2label) != set(numbers):
+        raise CheckpointError(f"{source} numbers its labels {list(config.id2label)}, expected {list(numbers)}; mend id2label in config.json.")
+    labels = tuple(str(config.id2label[number]) for number in numbers)
+    if len(set(labels)) != len(labels):
+        raise CheckpointError(f"{source} names the labels {list(labels)}, expected different names; mend id2label in config.json.")
+    return labels
+
+
+def _check_vocabulary(source: str, model: Any, tokenizer: Any) -> None:
+    """Refuses a tokenizer that belongs to another model: its ids would lie outside the embeddings."""
+    largest, rows = max(tokenizer.get_vocab().values()), model.get_input_embeddings().num_embeddings
+    if largest >= rows:
+        raise CheckpointError(f"The tokenizer of {source} gives ids up to {largest}, the model knows {rows}; save model and tokenizer together.")
+
+
+def _usable_length(source: str, config: Any, tokenizer: Any) -> int:
     """Positions a text may fill; RoBERTa-type models count theirs from behind the padding id."""
     positions = getattr(config, "max_position_embeddings", None) or DEFAULT_LENGTH
     if config.model_type in ("roberta", "xlm-roberta", "camembert", "xlm-roberta-xl", "longformer"):
+        if config.pad_token_id is None:
+            raise CheckpointError(f"{source} has no pad_token_id, from which its positions count; mend config.json.")
         positions -= config.pad_token_id + 1
     stated = getattr(tokenizer, "model_max_length", None) or positions
+    if not isinstance(stated, int | float) or min(positions, stated) <= tokenizer.num_special_tokens_to_add():
+        raise CheckpointError(f"{source} has {positions} positions and model_max_length {stated!r}, which leaves a text no room; mend them.")
     return int(min(positions, stated))
 
 
@@ -137,13 +159,13 @@ def _fingerprint(folder: Path, model: Any) -> str:
     """SHA-256 over the files that decide what the model says, or over the weights of a hub model."""
     digest = hashlib.sha256()
     if folder.is_dir():
-        names = ("config.json", "tokenizer.json", "tokenizer_config.json", "vocab.txt", "vocab.json", "merges.txt")
+        names = ("config.json", "merges.txt", "added_tokens.json", *TOKENIZER_FILES)
         for path in sorted([*folder.glob("*.safetensors"), *(folder / name for name in names)]):
             if path.is_file():
                 digest.update(path.name.encode() + hashlib.sha256(path.read_bytes()).digest())
     else:
         for name, values in sorted(model.state_dict().items()):
-            digest.update(name.encode() + values.cpu().contiguous().view(torch.uint8).numpy().tobytes())
+            digest.update(name.encode() + values.cpu().reshape(-1).view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()
 
 
@@ -154,16 +176,19 @@ def _read_card(folder: Path) -> dict[str, Any]:
     if readme.is_file():
         parts = readme.read_text(encoding="utf-8", errors="replace").split("---\n", 2)
         if len(parts) == 3 and not parts[0].strip():
-            try:
-                card = {"metadata": yaml.safe_load(parts[1]), "text": parts[2]}
-            except yaml.YAMLError:
-                card = {"metadata": {}, "text": parts[2]}
+            card = {"metadata": _read_mapping(yaml.safe_load, parts[1]), "text": parts[2]}
     if evaluation.is_file():
-        try:
-            card["evaluation"] = json.loads(evaluation.read_text(encoding="utf-8"))
-        except (json.JSONDecodeError, UnicodeDecodeError):
-            card["evaluation"] = {}
+        card["evaluation"] = _read_mapping(json.loads, evaluation.read_text(encoding="utf-8", errors="replace"))
     return card
+
+
+def _read_mapping(parse: Callable[[str], Any], text: str) -> dict[str, Any]:
+    """What a parser makes of a stranger's text, empty unless it is a mapping."""
+    try:
+        content = parse(text)
+    except (yaml.YAMLError, ValueError, RecursionError):  # ValueError: not JSON, or a date such as 2024-13-45
+        return {}
+    return content if isinstance(content, dict) else {}
 
 
 def _short(error: Exception) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-__all__ = ["Progress", "no_progress"]
+__all__ = ["Progress", "no_progress", "part_of"]
 
 Progress = Callable[[int, int], None]
 """Called with (done, total) in evaluations or steps; raises `Cancelled` to stop the work."""
@@ -12,3 +12,8 @@ Progress = Callable[[int, int], None]
 
 def no_progress(done: int, total: int) -> None:
     """Ignore a progress report; the default where nobody watches."""
+
+
+def part_of(progress: Progress, before: int, total: int) -> Progress:
+    """The progress of one part of a longer work, of which `before` was done already."""
+    return lambda done, _: progress(before + done, total)

@@ -85,6 +85,7 @@ def tokenize_checked(handle: TokenizingHandle, text: str) -> TokenizedText:
         )
     end = offsets[-1][1]
     truncated_at = end if text[end:].strip() else None
+    ids = _without_typed_specials(handle.tokenizer, ids, special)
     return TokenizedText(text, tuple(ids), tuple(special), offsets, positions, word_numbers(head, offsets), truncated_at)
 
 
@@ -123,6 +124,14 @@ def _encode(tokenizer: Any, text: str, max_length: int) -> tuple[list[int], list
     special = [bool(flag) for flag in tokenizer.get_special_tokens_mask(ids[:room])]
     spans = iter(_align(text, pieces[:room], tokenizer))
     return list(whole), special, [(0, 0) if flag else next(spans) for flag in special]
+
+
+def _without_typed_specials(tokenizer: Any, ids: Sequence[int], special: Sequence[bool]) -> list[int]:
+    """Ids in which a typed "</s>" is unknown text: some tokenizers keep it whole even when asked to split it."""
+    reserved = set(tokenizer.all_special_ids) - {tokenizer.unk_token_id}
+    if tokenizer.unk_token_id is None:
+        return list(ids)
+    return [tokenizer.unk_token_id if number in reserved and not flag else number for number, flag in zip(ids, special, strict=True)]
 
 
 def _align(text: str, pieces: Sequence[str], tokenizer: Any) -> list[tuple[int, int]]:

@@ -16,11 +16,11 @@ from models.errors import BusyError
 from models.metrics import GroupMetrics, Interval, measure_group
 from ui import state
 from ui.caches import job_runner
-from ui.errors import show_error
+from ui.errors import sentence, show_error
 from ui.explanations import POLL_SECONDS
 from ui.tables import csv_bytes
 from ui.texts import text
-from ui.words import label_name
+from ui.words import label_name, plain
 
 PROBE, CORPORA = "probe", "corpora"
 WORST_SHOWN = 5
@@ -35,7 +35,10 @@ def show_culture(model: Classifier, culture: str | None) -> None:
         return
     key = hashlib.sha256(f"cultures {model.fingerprint} {len(read_probe())} {read_probe()[0].text}".encode()).hexdigest()
     runner = job_runner()
-    if runner.result(key) is None and runner.job(key) is None:
+    job = runner.job(key)
+    if runner.result(key) is None and (job is None or job.state != "failed"):
+        if job is not None and job.cancel.is_set():
+            runner.forget_failed()
         try:
             runner.submit(key, "culture-title", state.visitor(), lambda progress: measure_cultures(model, read_probe(), progress=progress))
         except BusyError as error:
@@ -49,8 +52,11 @@ def _panel(model: Classifier, culture: str | None, key: str, waiting: bool) -> N
     runner = job_runner()
     report, job = runner.result(key), runner.job(key)
     if report is None:
-        if job is None or job.finished:
-            st.error(job.error if job is not None and job.error else text("job-failed"))
+        if job is None or job.state in ("done", "cancelled") or job.cancel.is_set():
+            st.rerun()  # given up by somebody else; it is asked for again
+        elif job.state == "failed":
+            st.error(text("job-failed"))
+            st.text(sentence(job.error, job.error_key))
         else:
             st.progress(min(1.0, job.done / job.total) if job.total else 0.0, text=text("culture-measuring"))
         return
@@ -61,8 +67,8 @@ def _panel(model: Classifier, culture: str | None, key: str, waiting: bool) -> N
     source = st.segmented_control(text("culture-source"), sources, default=PROBE, key="culture_source",
                                   format_func=lambda value: text(f"culture-source-{value}"), required=True)
     if source == CORPORA:
-        groups, overall = corpora, pooled(corpora, report.classes)
-        _figures(report.classes, groups, overall, culture_match(culture, groups))
+        classes = tuple(str(label).lower() for label in model.card["evaluation"].get("labels", report.classes))
+        _figures(classes, corpora, pooled(corpora, classes), culture_match(culture, corpora))
         st.caption(text("culture-corpora-note"))
     else:
         _figures(report.classes, list(report.by_culture), report.overall, culture)
@@ -78,7 +84,7 @@ def _figures(classes: tuple[str, ...], groups: list[GroupMetrics], overall: Grou
     else:
         value, better = own.metrics["macro_f1"], overall.metrics["macro_f1"].value
         rank = 1 + sum(group.metrics["macro_f1"].value > value.value for group in groups)
-        st.markdown(text("culture-verdict", culture=own.group, value=f"{value.value:.1f}", low=f"{value.low:.1f}", high=f"{value.high:.1f}",
+        st.markdown(text("culture-verdict", culture=plain(own.group), value=f"{value.value:.1f}", low=f"{value.low:.1f}", high=f"{value.high:.1f}",
                          count=own.count, overall=f"{better:.1f}", rank=rank, total=len(groups)))
     left, right = st.columns([3, 2])
     dots = culture_dots(groups, overall, marked=own.group, title=text("metric-macro-f1"), overall_title=text("culture-overall"))
@@ -118,7 +124,7 @@ def corpora_groups(evaluation: dict[str, Any]) -> list[GroupMetrics]:
                          {name: Interval(**value) for name, value in row["metrics"].items()})
             for row in evaluation.get("by_culture", [])
         ]
-    except (KeyError, TypeError, AttributeError):
+    except (KeyError, TypeError, AttributeError, ValueError):
         return []
 
 

@@ -29,9 +29,14 @@ def shown_errors() -> Iterator[None]:
         st.error(text("error-unknown"))
 
 
+def sentence(message: str, key: str) -> str:
+    """The sentence of an error in the visitor's language where the catalogues have it."""
+    return text(f"error-{key}") if key else message or text("error-unknown")
+
+
 def show_error(error: CultureLensError) -> None:
     """The title in the visitor's language above the plain sentence of the error, which may quote what they typed."""
     title = next((key for kind, key in _TITLES.items() if isinstance(error, kind)), "error-other")
     with st.container(border=True):
         st.markdown(f":material/error: **{text(title)}**")
-        st.text(text(f"error-{error.key}") if error.key else str(error))
+        st.text(sentence(str(error), error.key))

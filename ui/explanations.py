@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 import numpy as np
@@ -10,9 +11,10 @@ import streamlit as st
 
 from models import Classifier, Prediction
 from models.errors import BusyError
+from models.progress import Progress
 from ui import state
 from ui.caches import job_runner
-from ui.errors import show_error
+from ui.errors import sentence, show_error
 from ui.jobs import Job
 from ui.tables import csv_bytes
 from ui.texts import text
@@ -23,6 +25,7 @@ from xai.keys import result_key
 
 POLL_SECONDS = 0.4
 SEED = 0
+METHOD = "method-"  # how the titles of these jobs begin
 ADDITIVE = ("shap", "integrated_gradients")
 
 
@@ -46,11 +49,18 @@ def show_attributions(model: Classifier, prediction: Prediction) -> None:
 
 def _submit(model: Classifier, content: str, target: str, keys: dict[str, str]) -> None:
     runner = job_runner()
+    others = [key for key in runner.own_keys(state.visitor(), METHOD) if key not in keys.values()]
+    runner.cancel(state.visitor(), others)  # of the text, label or model before
     for name, key in keys.items():
         job = runner.job(key)
-        if runner.result(key) is None and (job is None or job.state == "done"):
+        given_up = job is not None and (job.state in ("failed", "cancelled") or job.cancel.is_set())
+        if runner.result(key) is None and not given_up:
             work = partial(METHODS[name], model, content, target, seed=SEED)
-            runner.submit(key, f"method-{name}", state.visitor(), lambda progress, work=work: work(progress=progress))
+            runner.submit(key, f"{METHOD}{name}", state.visitor(), partial(_with_progress, work))
+
+
+def _with_progress(work: Callable[..., Attribution], progress: Progress) -> Attribution:
+    return work(progress=progress)
 
 
 def _pending(keys: dict[str, str]) -> list[str]:
@@ -64,8 +74,8 @@ def _rows(keys: dict[str, str], words: bool, polling: bool) -> None:
     if polling and not _pending(keys):
         st.rerun()
     runner = job_runner()
-    found = {name: runner.result(key) for name, key in keys.items()}
-    done = {name: result.words() if words else result for name, result in found.items() if result is not None}
+    found = {name: result for name, key in keys.items() if (result := runner.result(key)) is not None}
+    done = {name: result.words() if words else result for name, result in found.items()}
     for name, key in keys.items():
         with st.container(border=True):
             if name in done:
@@ -84,7 +94,7 @@ def _rows(keys: dict[str, str], words: bool, polling: bool) -> None:
 
 def _row(name: str, shown: Attribution, raw: Attribution) -> None:
     st.markdown(f"**{text('method-' + name)}**  ·  :gray[{_trust(raw)}]", help=text(f"method-{name}-help"))
-    label = f"{text('method-' + name)}: {label_name(raw.target)}"
+    label = f"{text('method-' + name)}: {raw.target}"
     show_tokens(shown, scale=float(np.abs(shown.scores).max(initial=0.0)), label=label, key=f"tokens_{name}")
 
 
@@ -109,7 +119,7 @@ def _waiting(name: str, job: Job | None, key: str) -> None:
         st.caption(text("job-cancelled"))
     elif job.state == "failed":
         st.caption(f":material/error: {text('job-failed')}")
-        st.text(job.error)
+        st.text(sentence(job.error, job.error_key))
     elif job.state == "waiting":
         st.caption(text("job-waiting"))
     else:

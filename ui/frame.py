@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import streamlit as st
 
+from models.errors import CheckpointError
+from models.text import visible_marks
 from ui import state
 from ui.caches import DEFAULT_MODEL, active_model, job_runner, model_names
-from ui.texts import LANGUAGES, default_language, text
-from ui.words import plain
+from ui.texts import LANGUAGES, default_language, language, text
 
 # Text boxes take the direction of what is typed; Streamlit has no setting for it.
 _direction = st.components.v2.component("culturelens_direction", html="<span></span>", js="""
@@ -23,9 +24,13 @@ export default function() {
 
 def choose_language() -> None:
     """The language switch; it comes first, because everything after it is written in that language."""
+    if state.LANGUAGE not in st.session_state:
+        asked = st.query_params.get(state.LANGUAGE)
+        st.session_state[state.LANGUAGE] = asked if asked in LANGUAGES else default_language()
     with st.sidebar:
-        st.segmented_control("Language · 语言", list(LANGUAGES), format_func=LANGUAGES.__getitem__, key=state.LANGUAGE,
-                             default=default_language(), required=True, bind="query-params")
+        st.segmented_control("Language · 语言", list(LANGUAGES), format_func=LANGUAGES.__getitem__, key=state.LANGUAGE, required=True)
+    if language() != default_language() or state.LANGUAGE in st.query_params:
+        st.query_params[state.LANGUAGE] = language()  # a link that is copied opens in the same language
 
 
 def show_frame() -> None:
@@ -34,7 +39,7 @@ def show_frame() -> None:
     with st.sidebar:
         if names:
             first = names.index(DEFAULT_MODEL) if DEFAULT_MODEL in names else 0
-            st.selectbox(text("frame-model"), names, index=first, key=state.MODEL, bind="query-params", format_func=lambda name: plain(name, limit=60))
+            st.selectbox(text("frame-model"), names, index=first, key=state.MODEL, bind="query-params", format_func=lambda name: visible_marks(name)[:60])
         own, everybody = job_runner().counts(state.visitor())
         if everybody:
             st.caption(text("frame-jobs", own=own, everybody=everybody))
@@ -47,5 +52,8 @@ def warm_up() -> None:
 
     runner = job_runner()
     if model_names() and runner.result("warm_up") is None and runner.job("warm_up") is None:
-        model = active_model()
-        runner.submit("warm_up", "frame-warm-up", "frame", lambda progress: warm_up_shap(model) or True)
+        try:
+            model = active_model()
+        except CheckpointError:
+            return  # the page says it
+        runner.submit("warm_up", "frame-warm-up", "frame", lambda progress: warm_up_shap(model))

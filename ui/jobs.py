@@ -32,7 +32,7 @@ class Job:
         owners: Visitors who wait for it.
         state: waiting, running, done, failed or cancelled.
         done, total: Progress in evaluations.
-        error: One sentence, when failed.
+        error: One sentence, when failed; error_key: its name in the catalogues, or "".
     """
 
     key: str
@@ -42,6 +42,7 @@ class Job:
     done: int = 0
     total: int = 0
     error: str = ""
+    error_key: str = ""
     started: float = 0.0
     seen: float = field(default_factory=time.monotonic)
     cancel: threading.Event = field(default_factory=threading.Event)
@@ -123,11 +124,21 @@ class JobRunner:
                     if not job.owners:
                         job.cancel.set()
 
-    def forget_failed(self) -> None:
-        """Drops failed and cancelled jobs, so that asking again starts them anew."""
+    def own_keys(self, owner: str, title: str) -> list[str]:
+        """Keys of the open jobs a visitor waits for whose title begins so."""
         with self._lock:
-            for key in [key for key, job in self._jobs.items() if job.state in ("failed", "cancelled")]:
+            return [job.key for job in self._jobs.values() if owner in job.owners and not job.finished and job.title.startswith(title)]
+
+    def forget_failed(self) -> None:
+        """Drops jobs that failed, were cancelled or are being cancelled, so that asking again starts them anew."""
+        with self._lock:
+            for key in [key for key, job in self._jobs.items() if job.state in ("failed", "cancelled") or job.cancel.is_set()]:
                 del self._jobs[key]
+
+    def forget(self, key: str) -> None:
+        """Drops the kept result of a key, so that asking again computes it anew."""
+        with self._lock:
+            self._results.pop(key, None)
 
     def counts(self, owner: str) -> tuple[int, int]:
         """Open jobs of a visitor and of everybody."""
@@ -149,9 +160,9 @@ class JobRunner:
                 self._keep(job.key, result)
             job.state = "done"
         except Cancelled as error:
-            job.error, job.state = str(error), "cancelled"
+            job.error, job.error_key, job.state = str(error), error.key, "cancelled"
         except CultureLensError as error:
-            job.error, job.state = str(error), "failed"
+            job.error, job.error_key, job.state = str(error), error.key, "failed"
         except Exception:
             LOG.exception("job %s failed", job.title)
             job.error, job.state = "", "failed"

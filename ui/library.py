@@ -11,7 +11,7 @@ from models import Classifier
 from models.errors import BusyError
 from ui import state
 from ui.caches import classifier, job_runner, model_names
-from ui.errors import show_error, shown_errors
+from ui.errors import sentence, show_error, shown_errors
 from ui.explanations import POLL_SECONDS
 from ui.tables import csv_bytes
 from ui.texts import text
@@ -42,11 +42,19 @@ def _load() -> None:
         return
     key = hashlib.sha256(f"load {path}".encode("utf-8", "replace")).hexdigest()
     job_runner().forget_failed()
+    job_runner().forget(key)  # the folder may hold something else by now
     st.session_state[state.LIBRARY_JOB] = key
     try:
-        job_runner().submit(key, "library-load", state.visitor(), lambda progress: (classifier(path), path)[1])
+        job_runner().submit(key, "library-load", state.visitor(), lambda progress: _reload(path))
     except BusyError as error:
         show_error(error)
+
+
+def _reload(path: str) -> str:
+    """The path, after a fresh load."""
+    classifier.clear(path)
+    classifier(path)
+    return path
 
 
 def _loading(key: str) -> None:
@@ -59,7 +67,7 @@ def _loading(key: str) -> None:
         st.success(text("library-loaded"))
     elif job is not None and job.state == "failed":
         st.markdown(f":material/error: **{text('error-model')}**")
-        st.text(job.error)
+        st.text(sentence(job.error, job.error_key))
     elif job is not None:
         st.caption(text("job-waiting") if job.state == "waiting" else text("library-loading"))
 

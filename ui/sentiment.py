@@ -13,6 +13,7 @@ from models.text import MAX_CHARACTERS, check_text, hidden_characters, visible_m
 from models.tokens import tokenize
 from ui import state
 from ui.caches import job_runner
+from ui.explanations import METHOD
 from ui.texts import text
 from ui.words import label_name, plain
 
@@ -105,8 +106,9 @@ def _ask_typed() -> None:
 
 
 def _ask(request: state.Request) -> None:
-    job_runner().cancel(state.visitor())  # the visitor no longer waits for the text before
-    job_runner().forget_failed()
+    runner = job_runner()
+    runner.cancel(state.visitor(), runner.own_keys(state.visitor(), METHOD))  # the visitor no longer waits for the text before
+    runner.forget_failed()
     st.session_state[state.REQUEST] = request
     st.session_state.pop(state.TARGET, None)
 

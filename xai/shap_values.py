@@ -82,9 +82,9 @@ def partition_tree(word_ids: tuple[int, ...]) -> np.ndarray:
     return np.array(links).reshape(-1, 4)
 
 
-def warm_up(model: Classifier) -> None:
-    """Explains two words, so that no reader waits for shap's first-use compilation."""
-    explain_shap(model, "good film", max_evals=8)
+def warm_up(model: Classifier) -> Attribution:
+    """The explanation of two words, asked for so that no reader waits for shap's first-use compilation."""
+    return explain_shap(model, "good film", max_evals=8)
 
 
 def _partition_values(output: MaskedOutput, count: int, max_evals: int) -> np.ndarray:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import csv
+import io
 import json
 import os
 import sys
@@ -85,8 +87,8 @@ def read_table(path: Path) -> Table:
     """
     csv.field_size_limit(10_000_000)  # characters in one cell; the module's own limit is 131,072
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            lines = [line for line in csv.reader(file, strict=True) if line]
+        text = path.read_bytes().decode("utf-8").removeprefix("\ufeff")
+        lines = [line for line in csv.reader(io.StringIO(text, newline=""), strict=True) if line]
     except OSError as error:
         raise InputError(f"{path} cannot be read ({error.strerror}); give the path of a CSV file.") from error
     except UnicodeDecodeError as error:
@@ -136,13 +138,14 @@ def write_table(path: Path, table: Table) -> None:
     Raises:
         DiskError: The file cannot be written.
     """
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    part = path.parent / f"{path.name}.{os.getpid()}.part"
     try:
         with part.open("w", encoding="utf-8", newline="") as file:
             csv.writer(file).writerows([table.header, *table.rows])
         part.replace(path)
     except OSError as error:
-        part.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # where it could not even be opened there is nothing to remove
+            part.unlink()
         raise DiskError(f"{path} cannot be written ({error.strerror}); choose a folder that exists and has room.") from error
 
 

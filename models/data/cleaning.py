@@ -20,7 +20,7 @@ _PLACEHOLDER = regex.compile(r"@\w+|https?\S*|\[username\]|\[url\]", regex.IGNOR
 def clean(text: str) -> str:
     """The text with its encoding repaired (ftfy), NFC, without control or direction characters, runs of space as one."""
     text = fix_text(text.replace("\x00", ""), _REPAIR)
-    return _SPACE.sub(" ", _INVISIBLE.sub("", text)).strip()
+    return str(_SPACE.sub(" ", _INVISIBLE.sub("", text))).strip()
 
 
 def reason_to_remove(text: str, *, max_characters: int) -> str:

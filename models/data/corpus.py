@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import errno
 import hashlib
 import json
 import os
@@ -21,7 +19,8 @@ from models.data.duplicates import find_duplicates
 from models.data.importers import IMPORTERS
 from models.data.language import language_reason, normalize_language
 from models.data.schema import COLUMNS, Example, Fault
-from models.errors import ConfigError, CorpusError, DiskError
+from models.disk import full_disk_sentence, whole_file
+from models.errors import ConfigError, CorpusError
 from models.progress import Progress, no_progress
 
 ROOT_VARIABLE = "CULTURELENS_CORPORA"
@@ -67,8 +66,12 @@ def corpora_root() -> Path:
 
 
 def read_source(name: str, *, split: str | None = None) -> Iterator[Example]:
-    """Examples of one corpus as published, cleaned but with no row left out, optionally of one split."""
-    for item in IMPORTERS[name](corpora_root() / name):
+    """Examples of one corpus as published, cleaned but with no row left out, optionally of one split.
+
+    Raises:
+        CorpusError: The corpus has no importer, or it or the corpora folder is missing.
+    """
+    for item in _read(name):
         if isinstance(item, Example) and (split is None or item.split == split):
             yield replace(item, text=clean(item.text))
 
@@ -80,13 +83,12 @@ def build_corpus(config: CorpusConfig, progress: Progress = no_progress) -> dict
         CorpusError: A source or the corpora folder is missing.
         DiskError: The table cannot be written; no half file is left.
     """
-    root = corpora_root()
     kept: list[Example] = []
     removed: list[Removed] = []
     faults: list[Fault] = []
     for number, source in enumerate(config.sources):
         progress(number, 2 * len(config.sources))
-        for item in IMPORTERS[source](root / source):
+        for item in _read(source):
             if isinstance(item, Fault):
                 faults.append(item)
                 continue
@@ -106,6 +108,15 @@ def build_corpus(config: CorpusConfig, progress: Progress = no_progress) -> dict
     dropped = {row for row, _ in gone}
     rows = [unlabelled.get(row, example) for row, example in enumerate(kept) if row not in dropped]
     return _write(config, rows, removed, faults, Counter(kept[row].dataset for row in unlabelled))
+
+
+def _read(name: str) -> Iterator[Example | Fault]:
+    if name not in IMPORTERS:
+        raise CorpusError(f"There is no importer for the corpus {name!r}; importers are {', '.join(IMPORTERS)}.")
+    folder = corpora_root() / name
+    if not folder.is_dir():
+        raise CorpusError(f"There is no folder {folder}; fetch the corpus again or leave it out of the sources.")
+    return IMPORTERS[name](folder)
 
 
 def _write(
@@ -131,7 +142,8 @@ def _write(
         report = {"rows": len(rows), "removed": dict(Counter(item.reason for item in removed).most_common()),
                   "table_sha256": hashlib.sha256((folder / "corpus.parquet").read_bytes()).hexdigest(), "datasets": datasets,
                   "faults": [f"{fault.dataset} {fault.file}:{fault.line}: {fault.reason}" for fault in faults]}
-        (folder / "report.json").write_text(json.dumps(report, indent=1, ensure_ascii=False), encoding="utf-8")
+        with whole_file(folder / "report.json") as temporary:
+            temporary.write_text(json.dumps(report, indent=1, ensure_ascii=False), encoding="utf-8")
     return report
 
 
@@ -141,25 +153,5 @@ def _write_table(rows: list[Example], path: Path) -> None:
 
 
 def _replace(table: arrow.Table, path: Path) -> None:
-    """Writes beside the target and moves it there, so that a table is whole or absent."""
-    temporary = path.with_suffix(".part")
-    try:
+    with whole_file(path) as temporary:
         parquet.write_table(table, temporary, compression="zstd")
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-@contextlib.contextmanager
-def full_disk_sentence(place: Path) -> Iterator[None]:
-    """Turns a full or read-only disk into one sentence.
-
-    Raises:
-        DiskError: Writing failed for want of space or permission.
-    """
-    try:
-        yield
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EDQUOT):
-            raise DiskError(f"{place} could not be written ({error.strerror}); free some space or choose another folder.") from error
-        raise

@@ -25,6 +25,7 @@ _PATTERNS = {
 _OFTEN_LATIN = {"hi", "arq", "ary", "ar", "kk", "ur", "sr"}
 # The identifier tells these apart well; the rest is close to a neighbour, mixed with it, or unknown to it.
 _IDENTIFIED = {"en", "de", "fr", "it", "es", "pt", "nl", "fi", "hu", "pl", "tr", "ro", "vi", "id", "ru", "el"}
+_SINGLE_SCRIPTS = ("Arab", "Hebr", "Deva", "Beng", "Thai", "Ethi", "Cyrl", "Hani", "Grek", "Latn")
 _KANA = regex.compile(r"[\p{Hiragana}\p{Katakana}]")
 _HANGUL = regex.compile(r"\p{Hangul}")
 _LETTER = regex.compile(r"\p{L}")
@@ -81,9 +82,13 @@ def _identifier() -> Any:
 
 
 def text_script(text: str) -> str:
-    """ISO 15924 code of the script most letters of a text are in; Kana where Japanese kana occur, "" without letters."""
-    counts = {script: len(_pattern(script).findall(text)) for script in ("Arab", "Hebr", "Deva", "Beng", "Thai", "Ethi", "Cyrl", "Hani", "Grek", "Latn")}
-    counts["Kana"] = 2 * len(_KANA.findall(text)) and counts["Hani"] + 2 * len(_KANA.findall(text))
+    """ISO 15924 code of the script most letters of a text are in, "" without letters.
+
+    Kana stands for Japanese: its Han letters count for it as soon as one kana occurs, and kana count twice.
+    """
+    counts = {script: len(_pattern(script).findall(text)) for script in _SINGLE_SCRIPTS}
+    kana = len(_KANA.findall(text))
+    counts["Kana"] = counts["Hani"] + 2 * kana if kana else 0
     counts["Hang"] = len(_HANGUL.findall(text))
     script = max(counts, key=lambda name: counts[name])
     return script if counts[script] else ""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from models.disk import full_disk_sentence, whole_file
 from models.errors import CorpusError
 from models.progress import Progress, no_progress
 
@@ -54,20 +55,17 @@ class PackedCorpus:
         """Opens the shards of a folder.
 
         Raises:
-            CorpusError: The manifest or a shard is missing, or a shard has another size than the manifest says.
+            CorpusError: The manifest or a shard is missing, damaged or empty, or a shard has another size than the manifest says.
         """
         self.folder = Path(folder)
-        path = self.folder / "manifest.json"
-        if not path.is_file():
-            raise CorpusError(f"{path} does not exist; run `python -m models corpus pack` first.")
-        self.manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        self.manifest = _read_manifest(self.folder / "manifest.json")
         self._tokens, rows, shards = [], [], []
         for number, shard in enumerate(self.manifest["shards"]):
             tokens = self.folder / shard["tokens"]
             if not tokens.is_file() or tokens.stat().st_size != shard["bytes"]:
                 raise CorpusError(f"{tokens} is missing or not {shard['bytes']} bytes long; pack the corpus again.")
             self._tokens.append(np.memmap(tokens, dtype=self.manifest["token_type"], mode="r"))
-            rows.append(np.load(self.folder / shard["rows"], allow_pickle=False))
+            rows.append(_read_rows(self.folder / shard["rows"], shard["row_count"]))
             shards.append(np.full(len(rows[-1]), number, dtype=np.uint16))
         self.rows = np.concatenate(rows)
         self.shards = np.concatenate(shards)
@@ -79,7 +77,8 @@ class PackedCorpus:
     def input_ids(self, row: int) -> np.ndarray:
         """Token ids of a row without special tokens (length,), a view into the shard."""
         start, length = int(self.rows["start"][row]), int(self.rows["length"][row])
-        return self._tokens[self.shards[row]][start : start + length]
+        ids: np.ndarray = self._tokens[self.shards[row]][start : start + length]
+        return ids
 
     def select(
         self, *, split: str, datasets: Sequence[str] | None = None, labelled: bool = False, domain_suffix: str = ""
@@ -118,7 +117,9 @@ def pack_rows(
         total: Number of rows, for the progress only.
     """
     folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
+    with full_disk_sentence(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "manifest.json").unlink(missing_ok=True)  # a pack that is cut short is none, rather than half the old one
     writer = _ShardWriter(folder, "<u2" if len(tokenizer) <= 65_536 else "<u4", config)
     names: dict[str, dict[str, int]] = {"dataset": {}, "language": {}, "domain": {}, "document": {}}
     done = 0
@@ -134,23 +135,47 @@ def pack_rows(
         "vocab_size": len(tokenizer),
         "token_type": writer.token_type,
         "labels": list(labels),
-        "datasets": list(names["dataset"]),
-        "languages": list(names["language"]),
-        "domains": list(names["domain"]),
+        **{f"{key}s": list(names[key]) for key in ("dataset", "language", "domain")},
         "rows": done,
         "tokens": writer.total,
         "tokenizer_sha256": hashlib.sha256(tokenizer.backend_tokenizer.to_str().encode()).hexdigest(),
         "shards": writer.finish(),
     }
-    temporary = folder / "manifest.json.part"
-    temporary.write_text(json.dumps(manifest, indent=1), encoding="utf-8")
-    os.replace(temporary, folder / "manifest.json")
+    with full_disk_sentence(folder), whole_file(folder / "manifest.json") as temporary:
+        temporary.write_text(json.dumps(manifest, indent=1), encoding="utf-8")
     return manifest
+
+
+def _read_manifest(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        raise CorpusError(f"{path} does not exist; run `python -m models corpus pack` first.")
+    try:
+        manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise CorpusError(f"{path} is not whole JSON ({error}); pack the corpus again.") from error
+    if manifest.get("format_version") != FORMAT_VERSION:
+        raise CorpusError(f"{path} has format {manifest.get('format_version')!r}, expected {FORMAT_VERSION}; pack the corpus again.")
+    if not manifest["shards"]:
+        raise CorpusError(f"{path} lists no rows; pack a corpus that has some.")
+    return manifest
+
+
+def _read_rows(path: Path, expected: int) -> np.ndarray:
+    try:
+        rows: np.ndarray = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise CorpusError(f"{path} is missing or damaged; pack the corpus again.") from error
+    if len(rows) != expected:
+        raise CorpusError(f"{path} holds {len(rows)} rows, expected {expected}; pack the corpus again.")
+    return rows
 
 
 def _row_values(row: dict[str, Any], labels: Sequence[str], names: dict[str, dict[str, int]], config: PackConfig) -> tuple[int, ...]:
     """The numbers stored for one row, in the order of ROW_TYPE after start and length."""
     split = row["split"]
+    if split not in SPLITS or (row["label"] and row["label"] not in labels):
+        raise CorpusError(f"A row of {row['dataset']} has label {row['label']!r} and split {split!r}; labels are {', '.join(labels)} "
+                          f"and splits are {', '.join(SPLITS)}. Mend the table.")
     if split == "train" and row["dataset"] in config.development_datasets and row["label"]:
         digest = hashlib.sha256(row["text"].encode()).digest()
         split = "development" if digest[0] * 256 + digest[1] < 6554 else split
@@ -189,8 +214,11 @@ class _ShardWriter:
         number = len(self.shards)
         tokens, rows = f"tokens-{number:05d}.bin", f"rows-{number:05d}.npy"
         array = np.array(self.ids or [0], dtype=self.token_type)
-        array.tofile(self.folder / tokens)
-        np.save(self.folder / rows, np.array(self.rows, dtype=ROW_TYPE), allow_pickle=False)
+        buffer = io.BytesIO()
+        np.save(buffer, np.array(self.rows, dtype=ROW_TYPE), allow_pickle=False)
+        with full_disk_sentence(self.folder):  # numpy's own writing hides that the disk is full
+            (self.folder / tokens).write_bytes(array.tobytes())
+            (self.folder / rows).write_bytes(buffer.getvalue())
         self.shards.append({"tokens": tokens, "rows": rows, "bytes": array.nbytes, "row_count": len(self.rows)})
         self.ids, self.rows = [], []
 

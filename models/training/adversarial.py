@@ -21,9 +21,11 @@ class AdversarialConfig:
     ascent_steps: int = 2  # FreeLB only
 
     def __post_init__(self) -> None:
-        """Raises ConfigError for an unknown method."""
+        """Raises ConfigError for an unknown method or no ascent step."""
         if self.method not in ("none", "fgm", "freelb"):
             raise ConfigError(f"adversarial method is {self.method!r}, expected none, fgm or freelb.")
+        if self.ascent_steps < 1:
+            raise ConfigError(f"adversarial ascent_steps is {self.ascent_steps}, expected 1 or more.")
 
 
 @dataclass(frozen=True)
@@ -42,10 +44,12 @@ def backward_adversarial(
     if config.method == "freelb":
         return _freelb(model, batch, config, label_smoothing)
     embeds = model.get_input_embeddings()(batch.input_ids)
-    if config.method == "none" or not embeds.requires_grad:
+    if config.method == "none":
         loss = _loss(model, embeds, batch, label_smoothing)
         loss.backward()
         return {"loss": loss.item()}
+    if not embeds.requires_grad:
+        embeds.requires_grad_()  # frozen embeddings are perturbed as well
     embeds.retain_grad()
     loss = _loss(model, embeds, batch, label_smoothing)
     loss.backward()
@@ -81,7 +85,8 @@ def _loss(model: Any, embeds: torch.Tensor, batch: LabelledBatch, label_smoothin
 def _scaled(direction: torch.Tensor | None, attention_mask: torch.Tensor, length: float) -> torch.Tensor:
     """The direction of each text at the given L2 length, zero at padding (batch, length, hidden)."""
     if direction is None:
-        raise ConfigError("The embeddings have no gradient; adversarial training needs embeddings that are not frozen.")
+        raise ConfigError("The loss has no gradient at the embeddings; adversarial training needs a model that reads inputs_embeds.")
     direction = direction.detach() * attention_mask.unsqueeze(-1)
     norm = direction.flatten(1).norm(dim=1).clamp_min(1e-12)
-    return length * direction / norm[:, None, None]
+    scaled: torch.Tensor = length * direction / norm[:, None, None]
+    return scaled

@@ -126,7 +126,7 @@ def sampling_weights(corpus: PackedCorpus, rows: np.ndarray, sampling: Sampling)
     rest = 1 - sum(sampling.shares.values())
     if (~shared).any():
         result[~shared] = rest * weights[~shared] / weights[~shared].sum()
-    return result / result.sum()
+    return np.asarray(result / result.sum())
 
 
 def pad(sequences: Sequence[np.ndarray], value: int) -> np.ndarray:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from torch.nn.functional import cross_entropy
 from transformers import BertForSequenceClassification
 
 from models.data.pack import PackedCorpus
+from models.disk import replacing
 from models.errors import ConfigError
 from models.metrics import confusion_matrix, macro_f1
 from models.progress import Progress, no_progress
@@ -62,7 +65,7 @@ class Labelled:
 
     def lengths(self) -> np.ndarray:
         """Tokens of each row with special ones (rows,)."""
-        return np.minimum(self.corpus.rows["length"][self.rows].astype(np.int64), self.length - 2) + 2
+        return np.asarray(np.minimum(self.corpus.rows["length"][self.rows].astype(np.int64), self.length - 2) + 2)
 
     def batch(self, indices: np.ndarray, seed: int, step: int, device: str) -> LabelledBatch:
         """A batch; the same seed and step give the same one."""
@@ -140,18 +143,29 @@ def finetune(
     results = []
     for number, phase in enumerate(config.phases):
         target = folder / f"{number}-{phase.name}"
-        finished = target / "model"
-        if resume and finished.is_dir():
-            model = BertForSequenceClassification.from_pretrained(str(finished)).to(device)
-            continue
-        run = _run_phase if phase.soup == 1 else _run_soup
-        results.append({"phase": phase.name, **run(model, corpus, tokenizer, phase, target, device, resume, progress)})
-        model.save_pretrained(finished)
+        said = target / "result.json"
+        if resume and said.is_file():
+            model = BertForSequenceClassification.from_pretrained(str(target / "model")).to(device)
+        else:
+            said.unlink(missing_ok=True)
+            run = _run_phase if phase.soup == 1 else _run_soup
+            result = run(model, corpus, tokenizer, phase, target, device, resume, progress)
+            _finish(said, {"phase": phase.name, **result}, target / "model", model.save_pretrained)
+        results.append(json.loads(said.read_text(encoding="utf-8")))
     for parameter in model.parameters():
         parameter.requires_grad_(True)
-    model.save_pretrained(folder / "model")
-    tokenizer.save_pretrained(folder / "model")
+    with replacing(folder / "model") as temporary:
+        model.save_pretrained(temporary)
+        tokenizer.save_pretrained(temporary)
     return results
+
+
+def _finish(said: Path, result: dict[str, Any], weights: Path, save: Callable[[Path], object]) -> None:
+    """Saves the weights, then what is said of them: where the second is, the first is whole."""
+    with replacing(weights) as temporary:
+        save(temporary)
+    with replacing(said) as temporary:
+        temporary.write_text(json.dumps(result), encoding="utf-8")
 
 
 def _run_phase(
@@ -190,15 +204,19 @@ def _run_soup(
     """
     start = {name: value.detach().clone() for name, value in model.state_dict().items()}
     results, kept = [], []
+    if not resume:
+        for old in folder.glob("seed-*/result.json"):
+            old.unlink()
     for number in range(phase.soup):
         place = folder / f"seed-{phase.loop.seed + number}"
         finished, said = place / "kept.safetensors", place / "result.json"
         if not (resume and said.is_file()):
+            said.unlink(missing_ok=True)
             model.load_state_dict(start)
             seeded = replace(phase, loop=replace(phase.loop, seed=phase.loop.seed + number))
             result = _run_phase(model, corpus, tokenizer, seeded, place, device, resume, progress)
-            save_file({name: value.contiguous() for name, value in model.state_dict().items()}, finished)
-            said.write_text(json.dumps(result), encoding="utf-8")
+            weights = {name: value.contiguous() for name, value in model.state_dict().items()}
+            _finish(said, result, finished, partial(save_file, weights))
         results.append(json.loads(said.read_text(encoding="utf-8")))
         kept.append(load_file(finished, device=device))
     mean = {name: torch.stack([weights[name] for weights in kept]).mean(0) for name in start}

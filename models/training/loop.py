@@ -5,11 +5,10 @@ from __future__ import annotations
 import contextlib
 import json
 import math
-import os
 import shutil
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,8 @@ import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
 
-from models.errors import CheckpointError, ConfigError, DiskError
+from models.disk import replacing
+from models.errors import CheckpointError, ConfigError
 from models.progress import Progress, no_progress
 from models.training.batches import BatchPlan
 
@@ -65,8 +65,8 @@ class TrainingLoop:
         self.total = config.steps or plan.steps(config.epochs)
         self.optimizer = torch.optim.AdamW(_groups(model, config.weight_decay), lr=config.learning_rate, fused=True)
         self.average = {name: value.detach().clone() for name, value in self._trained()} if config.ema_decay else {}
-        self.step, self.best, self.stale, self.losses = 0, -math.inf, 0, [0.0, 0]
-        self.log = self.folder / "log.jsonl"
+        self.step, self.best, self.stale = 0, -math.inf, 0
+        self.log, self.writer = self.folder / "log.jsonl", None
 
     def run(
         self, loss: Loss, *, evaluate: Evaluate | None = None, resume: bool = False, progress: Progress = no_progress,
@@ -83,33 +83,37 @@ class TrainingLoop:
         Returns:
             steps, seconds, best score or None, whether it stopped early.
         """
-        if resume:
-            self._restore()
-        elif self.log.exists():
-            self.log.unlink()
-        started = saved = time.monotonic()
+        if not (resume and self._restore()):
+            self._forget()
+        started = time.monotonic()
         self.model.train()
-        writer = _tensorboard(self.folder)
+        with _tensorboard(self.folder) as self.writer:
+            finished = self._train(loss, evaluate, progress, stop_at)
+        if finished:
+            self._save()
+            self._keep()
+        return {"steps": self.step, "seconds": time.monotonic() - started, "best": None if self.best == -math.inf else self.best,
+                "stopped_early": finished and self.step < self.total}
+
+    def _train(self, loss: Loss, evaluate: Evaluate | None, progress: Progress, stop_at: int | None) -> bool:
+        """Takes the remaining steps; False where it left at `stop_at`."""
+        saved = time.monotonic()
         stopped = self.step >= self.total or self._exhausted()
         for batch in self._remaining():
             if stopped:
                 break
             values = self._one_step(loss, batch)
-            self._write_log(values, writer)
+            self._write_log(values)
             progress(self.step, self.total)
             if evaluate and self.config.evaluate_every and self.step % self.config.evaluate_every == 0:
-                self._evaluate(evaluate, writer)
+                self._evaluate(evaluate)
                 stopped = self._exhausted()
             if time.monotonic() - saved > self.config.save_every_seconds:
                 self._save()
                 saved = time.monotonic()
             if stop_at is not None and self.step >= stop_at:
-                return {"steps": self.step, "seconds": time.monotonic() - started, "best": None, "stopped_early": False}
-        self._save()
-        self._keep()
-        best = None if self.best == -math.inf else self.best
-        return {"steps": self.step, "seconds": time.monotonic() - started, "best": best,
-                "stopped_early": self.step < self.total}
+                return False
+        return True
 
     def schedule(self, step: int) -> float:
         """Learning rate at a step: linear warm-up, then cosine to zero."""
@@ -140,7 +144,7 @@ class TrainingLoop:
     def _remaining(self) -> Iterator[np.ndarray]:
         return islice(iter(self.plan), self.step, self.total)
 
-    def _evaluate(self, evaluate: Evaluate, writer: Any) -> None:
+    def _evaluate(self, evaluate: Evaluate) -> None:
         """Scores the kept (averaged) weights; the best are written beside the checkpoint."""
         with self._averaged():
             self.model.eval()
@@ -151,7 +155,7 @@ class TrainingLoop:
                 _save_tensors(dict(self._trained()), self.folder / "best.safetensors")
             else:
                 self.stale += 1
-        self._write_log({"development": score}, writer)
+        self._write_log({"development": score})
 
     def _exhausted(self) -> bool:
         return self.config.patience > 0 and self.stale >= self.config.patience
@@ -188,38 +192,31 @@ class TrainingLoop:
 
     def _save(self) -> None:
         """Writes the whole state to a new folder and moves it into place, so that a kill leaves the old or the new one."""
-        temporary, final = self.folder / "checkpoint.part", self.folder / "checkpoint"
-        shutil.rmtree(temporary, ignore_errors=True)
-        temporary.mkdir()
-        names = [name for name, _ in self._trained()]
         moments = {}
         for index, (_, state) in enumerate(sorted(self.optimizer.state_dict()["state"].items())):
             moments.update({f"{index}.{key}": value for key, value in state.items()})
-        _save_tensors(dict(self._trained()), temporary / "weights.safetensors")
-        _save_tensors(moments, temporary / "optimizer.safetensors")
-        if self.average:
-            _save_tensors(self.average, temporary / "average.safetensors")
-        state = {"step": self.step, "total": self.total, "best": None if self.best == -math.inf else self.best,
-                 "stale": self.stale, "parameters": names}
-        (temporary / "state.json").write_text(json.dumps(state), encoding="utf-8")
-        old = self.folder / "checkpoint.old"
-        shutil.rmtree(old, ignore_errors=True)
-        if final.exists():
-            os.replace(final, old)
-        os.replace(temporary, final)
-        shutil.rmtree(old, ignore_errors=True)
+        content = {"step": self.step, "best": None if self.best == -math.inf else self.best, "stale": self.stale, **self._settings()}
+        with replacing(self.folder / "checkpoint") as temporary:
+            temporary.mkdir()
+            _save_tensors(dict(self._trained()), temporary / "weights.safetensors")
+            _save_tensors(moments, temporary / "optimizer.safetensors")
+            if self.average:
+                _save_tensors(self.average, temporary / "average.safetensors")
+            (temporary / "state.json").write_text(json.dumps(content), encoding="utf-8")
 
-    def _restore(self) -> None:
-        """Loads the last whole checkpoint; log lines written after it are dropped, they will be written again."""
-        folder = self.folder / "checkpoint"
-        if not (folder / "state.json").is_file():
-            folder = self.folder / "checkpoint.old"  # killed between the two renames
-        if not (folder / "state.json").is_file():
-            if self.log.exists():
-                self.log.unlink()
-            return
+    def _settings(self) -> dict[str, Any]:
+        """What a checkpoint must agree on with the run that goes on from it."""
+        config = {key: value for key, value in asdict(self.config).items() if key != "save_every_seconds"}
+        return {"total": self.total, "parameters": [name for name, _ in self._trained()], "config": config}
+
+    def _restore(self) -> bool:
+        """Loads the last whole checkpoint, if any; log lines written after it are dropped, they will be written again."""
+        places = (self.folder / "checkpoint", self.folder / "checkpoint.old")  # the second: killed between the two renames
+        folder = next((place for place in places if (place / "state.json").is_file()), None)
+        if folder is None:
+            return False
         state = json.loads((folder / "state.json").read_text(encoding="utf-8"))
-        if state["total"] != self.total or state["parameters"] != [name for name, _ in self._trained()]:
+        if any(state.get(key, value) != value for key, value in self._settings().items()):
             raise CheckpointError(f"{folder} belongs to a run with other settings; remove it or restore the settings.")
         self._load(load_file(folder / "weights.safetensors"))
         self._restore_optimizer(load_file(folder / "optimizer.safetensors"))
@@ -229,6 +226,13 @@ class TrainingLoop:
         self.step, self.stale = state["step"], state["stale"]
         self.best = -math.inf if state["best"] is None else state["best"]
         self._trim_log()
+        return True
+
+    def _forget(self) -> None:
+        """Removes what an earlier run left, so that a later --resume cannot go on from it."""
+        self.log.unlink(missing_ok=True)
+        for name in ("checkpoint", "checkpoint.old"):
+            shutil.rmtree(self.folder / name, ignore_errors=True)
 
     def _restore_optimizer(self, moments: dict[str, torch.Tensor]) -> None:
         content = self.optimizer.state_dict()
@@ -247,12 +251,12 @@ class TrainingLoop:
                     kept.append(line)
         self.log.write_text("".join(line + "\n" for line in kept), encoding="utf-8")
 
-    def _write_log(self, values: dict[str, float], writer: Any) -> None:
+    def _write_log(self, values: dict[str, float]) -> None:
         with self.log.open("a", encoding="utf-8") as stream:
             stream.write(json.dumps({"step": self.step, **values}) + "\n")
-        if writer is not None:
+        if self.writer is not None:
             for key, value in values.items():
-                writer.add_scalar(key, value, self.step)
+                self.writer.add_scalar(key, value, self.step)
 
 
 def read_log(folder: str | Path) -> list[dict[str, float]]:
@@ -273,15 +277,8 @@ def _groups(model: Any, weight_decay: float) -> list[dict[str, Any]]:
 
 
 def _save_tensors(tensors: dict[str, torch.Tensor], path: Path) -> None:
-    temporary = path.with_suffix(".part")
-    try:
+    with replacing(path) as temporary:
         save_file({name: value.detach().contiguous().cpu().clone() for name, value in tensors.items()}, temporary)
-        os.replace(temporary, path)
-    except Exception as error:
-        temporary.unlink(missing_ok=True)
-        if isinstance(error, OSError) or "No space" in str(error) or "IoError" in str(error):
-            raise DiskError(f"{path} could not be written ({error}); free some space and run again with --resume.") from error
-        raise
 
 
 def _autocast(device: torch.device, precision: str) -> contextlib.AbstractContextManager[Any]:
@@ -291,10 +288,13 @@ def _autocast(device: torch.device, precision: str) -> contextlib.AbstractContex
     return contextlib.nullcontext()
 
 
-def _tensorboard(folder: Path) -> Any:
-    """A TensorBoard writer, or None on a machine without tensorboard."""
+@contextlib.contextmanager
+def _tensorboard(folder: Path) -> Iterator[Any]:
+    """A TensorBoard writer, or None on a machine without tensorboard; closing it writes the last values."""
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError:
-        return None
-    return SummaryWriter(str(folder / "tensorboard"))
+        yield None
+        return
+    with SummaryWriter(str(folder / "tensorboard")) as writer:
+        yield writer

@@ -16,7 +16,6 @@ from models.progress import Progress, no_progress
 from models.training.batches import BatchPlan, Sampling, pad, sampling_weights
 from models.training.loop import LoopConfig, TrainingLoop
 
-
 NEIGHBOURS = 64  # a wrong next sentence lies within this many places of the right one, sorted by length
 
 
@@ -86,7 +85,7 @@ class Masker:
         sizes = self.corpus.rows["length"][self.rows].astype(np.int64)
         half = (self.length - 3) // 2
         pairs = np.minimum(sizes, half) + np.minimum(sizes[self.following], half) + 3
-        return np.where(self.paired, pairs, np.minimum(sizes, self.length - 2) + 2)
+        return np.asarray(np.where(self.paired, pairs, np.minimum(sizes, self.length - 2) + 2))
 
     def batch(self, indices: np.ndarray, seed: int, step: int) -> MaskedBatch:
         """A masked batch; the same seed and step give the same one."""
@@ -160,12 +159,14 @@ def pretraining_loss(model: Any, batch: MaskedBatch) -> tuple[torch.Tensor, dict
         input_ids=batch.input_ids, attention_mask=batch.attention_mask, token_type_ids=batch.token_type_ids
     )
     hidden = output.last_hidden_state.flatten(0, 1)[batch.masked]
-    masked_loss = cross_entropy(model.cls.predictions(hidden).float(), batch.originals)
+    # the mean of nothing would be NaN: in a short batch it happens that no position was drawn
+    scores = model.cls.predictions(hidden).float()
+    masked_loss = cross_entropy(scores, batch.originals, reduction="sum") / max(1, len(batch.masked))
     values = {"masked_loss": masked_loss.item()}
     loss = masked_loss
     if (batch.next_labels >= 0).any():
-        scores = model.cls.seq_relationship(output.pooler_output).float()
-        next_loss = cross_entropy(scores, batch.next_labels, ignore_index=-100)
+        next_scores = model.cls.seq_relationship(output.pooler_output).float()
+        next_loss = cross_entropy(next_scores, batch.next_labels, ignore_index=-100)
         loss = loss + next_loss
         values["next_sentence_loss"] = next_loss.item()
     return loss, values

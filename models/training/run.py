@@ -15,6 +15,7 @@ import yaml
 
 from models.config import to_mapping
 from models.data.pack import PackConfig, PackedCorpus, pack_rows
+from models.disk import replacing
 from models.errors import ConfigError, CorpusError
 from models.progress import Progress
 from models.training.finetuning import FinetuningConfig, finetune
@@ -68,13 +69,21 @@ def run_stages(
     folder.mkdir(parents=True, exist_ok=True)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     done_path = folder / "stages.json"
-    done: dict[str, Any] = json.loads(done_path.read_text(encoding="utf-8")) if resume and done_path.is_file() else {}
+    done: dict[str, Any] = json.loads(done_path.read_text(encoding="utf-8")) if done_path.is_file() else {}
+    if not resume:  # what runs anew is not done, even where a killed run is resumed later
+        done = {stage: result for stage, result in done.items() if stage not in stages}
+        _write_done(done, done_path)
     for stage in STAGES:
         if stage not in stages or (stage in done and stage != "export"):
             continue
         done[stage] = _run_stage(stage, config, folder, device, resume, report(stage), done)
-        done_path.write_text(json.dumps(done, indent=1), encoding="utf-8")
+        _write_done(done, done_path)
     return done
+
+
+def _write_done(done: dict[str, Any], path: Path) -> None:
+    with replacing(path) as temporary:
+        temporary.write_text(json.dumps(done, indent=1), encoding="utf-8")
 
 
 def pack_corpus(config: RunConfig, progress: Progress) -> dict[str, Any]:
@@ -138,18 +147,15 @@ def export(config: RunConfig, folder: Path, done: dict[str, Any]) -> dict[str, A
     source, target = folder / "finetuning" / "model", Path(config.checkpoint)
     if not source.is_dir():
         raise ConfigError(f"{source} does not exist; run the finetuning stage first.")
-    temporary = target.with_name(target.name + ".part")
-    shutil.rmtree(temporary, ignore_errors=True)
     model = AutoModelForSequenceClassification.from_pretrained(str(source), dtype=torch.float32).half()
-    model.save_pretrained(temporary, max_shard_size="45MB")
-    load_tokenizer(source).save_pretrained(temporary)
     settings = {"config": to_mapping(config), "git_commit": git_commit(), "stages": done}
-    (temporary / "run.yaml").write_text(yaml.safe_dump(json.loads(json.dumps(settings)), sort_keys=False, allow_unicode=True), encoding="utf-8")
-    for name in ("README.md", "evaluation.json"):
-        if (target / name).is_file():
-            shutil.copy2(target / name, temporary / name)
-    shutil.rmtree(target, ignore_errors=True)
-    temporary.rename(target)
+    with replacing(target) as temporary:
+        model.save_pretrained(temporary, max_shard_size="45MB")
+        load_tokenizer(source).save_pretrained(temporary)
+        (temporary / "run.yaml").write_text(yaml.safe_dump(json.loads(json.dumps(settings)), sort_keys=False, allow_unicode=True), encoding="utf-8")
+        for name in ("README.md", "evaluation.json"):
+            if (target / name).is_file():
+                shutil.copy2(target / name, temporary / name)
     return {"checkpoint": str(target), "bytes": sum(path.stat().st_size for path in target.iterdir())}
 
 

@@ -25,7 +25,8 @@ def read_msctd(root: Path) -> Items:
         for split, name in (("train", "train"), ("validation", "dev")):
             if pair == "enzh" and split == "train":
                 continue
-            order = _dialogues(base / pair / f"image_index_{name}.txt")
+            order, faults = _dialogues(base / pair / f"image_index_{name}.txt")
+            yield from faults
             for language in languages:
                 paths = [base / pair / f"{language}_{name}.txt", base / pair / f"sentiment_{name}.txt"]
                 yield from _utterances(paths, language, split, order, f"{pair}-{name}")
@@ -38,12 +39,13 @@ def read_msctd(root: Path) -> Items:
 def read_bmeld(root: Path) -> Items:
     """BMELD (GB18030): Friends dialogues, English and Chinese, with sentiment."""
     for split, name in (("train", "train_sent_emo.csv"), ("validation", "dev_sent_emo.csv")):
-        for item in read_csv(root / "BMELD_data" / name, "bmeld", encoding="gb18030"):
+        columns = ("Utterance", "Target", "Sentiment", "Dialogue_ID", "Utterance_ID")
+        for item in read_csv(root / "BMELD_data" / name, "bmeld", columns=columns, encoding="gb18030"):
             if isinstance(item, Fault):
                 yield item
                 continue
             number, row = item
-            if row.get("Sentiment") not in LABELS or not row.get("Utterance_ID", "").isdigit():
+            if row["Sentiment"] not in LABELS or not row["Utterance_ID"].isdigit():
                 yield Fault("bmeld", name, number, "no known Sentiment or Utterance_ID")
                 continue
             for column, language, culture in (("Utterance", "en", "en-US"), ("Target", "zh", "zh-CN")):
@@ -65,11 +67,13 @@ def read_xed(root: Path) -> Items:
             label = emotion_label(emotions) if emotions else ""
             yield Example(item[1][0], label, culture.split("-")[0], culture, "subtitles-emotion", "xed", "train", "CC BY 4.0")
     for tag in ("en", "fi"):
-        for item in read_lines(root / f"AnnotatedData/neu_{tag}.txt", "xed"):
-            if isinstance(item, Fault):
-                yield item
-            elif "\t" in item[1]:
-                yield Example(item[1].split("\t", 1)[1], "neutral", tag, tag, "subtitles-emotion", "xed", "train", "CC BY 4.0")
+        for line in read_lines(root / f"AnnotatedData/neu_{tag}.txt", "xed"):
+            if isinstance(line, Fault):
+                yield line
+            elif line[1] and "\t" not in line[1]:
+                yield Fault("xed", f"neu_{tag}.txt", line[0], "no second column")
+            elif line[1]:
+                yield Example(line[1].split("\t", 1)[1], "neutral", tag, tag, "subtitles-emotion", "xed", "train", "CC BY 4.0")
 
 
 def detokenize(text: str) -> str:
@@ -97,12 +101,20 @@ def _utterances(paths: list[Path], language: str, split: str, order: dict[int, t
                       position)
 
 
-def _dialogues(path: Path) -> dict[int, tuple[int, int]]:
-    """Utterance number -> (dialogue, place); each line of the file is the list of one dialogue."""
-    order = {}
+def _dialogues(path: Path) -> tuple[dict[int, tuple[int, int]], list[Fault]]:
+    """Utterance number -> (dialogue, place), and broken lines; each line of the file is the list of one dialogue."""
+    order: dict[int, tuple[int, int]] = {}
+    faults: list[Fault] = []
     for item in read_lines(path, "msctd"):
-        if isinstance(item, Fault) or not item[1].strip():
+        if isinstance(item, Fault):
+            faults.append(item)
             continue
-        for place, utterance in enumerate(json.loads(item[1])):
-            order[utterance] = (item[0], place)
-    return order
+        if not item[1].strip():
+            continue
+        try:
+            utterances = [int(number) for number in json.loads(item[1])]
+        except (ValueError, TypeError):
+            faults.append(Fault("msctd", path.name, item[0], "not a JSON list of utterance numbers"))
+            continue
+        order.update({utterance: (item[0], place) for place, utterance in enumerate(utterances)})
+    return order, faults

@@ -6,7 +6,8 @@ import csv
 import io
 import json
 import zipfile
-from collections.abc import Iterator
+import zlib
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from models.data.schema import Fault
 from models.errors import CorpusError
 
 FIELD_LIMIT = 1_000_000  # characters in one CSV field
+_END = "\x00end"  # a row after the last one: where it is swallowed, a quote was never closed
 Line = tuple[int, str]
 
 
@@ -33,7 +35,7 @@ def read_bytes(path: Path) -> bytes:
             if len(names) != 1:
                 raise CorpusError(f"{path} holds {len(names)} files, expected one; unpack it and point to the table.")
             return archive.read(names[0])
-    except (zipfile.BadZipFile, EOFError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
         raise CorpusError(f"{path} is not a whole ZIP file ({error}); fetch it again.") from error
 
 
@@ -57,7 +59,7 @@ def read_aligned(paths: list[Path], dataset: str, *, encoding: str = "utf-8") ->
     """Lines of several files side by side; a shorter file ends the reading with a report."""
     columns = []
     for path in paths:
-        lines = []
+        lines: list[str | None] = []
         for item in read_lines(path, dataset, encoding=encoding):
             if isinstance(item, Fault):
                 yield item
@@ -69,8 +71,9 @@ def read_aligned(paths: list[Path], dataset: str, *, encoding: str = "utf-8") ->
         columns.append(lines)
     sizes = {len(lines) for lines in columns}
     for number, row in enumerate(zip(*columns, strict=False), 1):
-        if None not in row:
-            yield number, row
+        whole = tuple(line for line in row if line is not None)
+        if len(whole) == len(row):
+            yield number, whole
     if len(sizes) > 1:
         described = ", ".join(f"{path.name} {len(lines)}" for path, lines in zip(paths, columns, strict=True))
         yield Fault(dataset, paths[0].name, min(sizes) + 1, f"aligned files differ in length ({described} lines)")
@@ -93,32 +96,43 @@ def read_tsv(path: Path, dataset: str, *, columns: int | None = None) -> Iterato
 
 
 def read_csv(
-    path: Path, dataset: str, *, encoding: str = "utf-8", header: bool = True, delimiter: str = ","
+    path: Path, dataset: str, *, columns: Sequence[str] = (), encoding: str = "utf-8", header: bool = True
 ) -> Iterator[tuple[int, dict[str, str]] | Fault]:
-    """Rows of a CSV file as mappings (columns "0", "1" … without a header); broken rows are reported by line."""
+    """Rows of a CSV file as mappings (columns "0", "1" … without a header); broken rows are reported by their last line.
+
+    Raises:
+        CorpusError: The header lacks one of `columns`.
+    """
     csv.field_size_limit(FIELD_LIMIT)
     lines: list[str] = []
+    numbers: list[int] = []  # in the file, where lines that are not in the encoding count too
     for item in read_lines(path, dataset, encoding=encoding):
         if isinstance(item, Fault):
             yield item
-        else:
-            lines.append(item[1])
-    reader = csv.reader(io.StringIO("\n".join(lines), newline=""), delimiter=delimiter, strict=False)
-    names: list[str] | None = None
+            continue
+        pieces = io.StringIO(item[1] + "\n", newline="").readlines()
+        lines += pieces
+        numbers += [item[0]] * len(pieces)
+    reader = csv.reader([*lines, _END], strict=False)
+    names = None if header else [str(index) for index in range(len(next(csv.reader(lines), [])))]
+    first = 1
     try:
         for cells in reader:
-            if names is None:
-                names = [cell.strip() for cell in cells] if header else [str(index) for index in range(len(cells))]
-                if header:
-                    continue
-            if not cells:
-                continue
-            if len(cells) != len(names):
-                yield Fault(dataset, path.name, reader.line_num, f"{len(cells)} columns, expected {len(names)}")
-                continue
-            yield reader.line_num, dict(zip(names, cells, strict=True))
+            number = numbers[min(reader.line_num, len(numbers)) - 1]
+            if cells == [_END]:
+                return
+            if cells and cells[-1].endswith(_END):
+                yield Fault(dataset, path.name, numbers[first - 1], "a quote is not closed; the rest of the file is left out")
+            elif names is None:
+                names = _header(cells, columns, path)
+            elif cells and len(cells) != len(names):
+                yield Fault(dataset, path.name, number, f"{len(cells)} columns, expected {len(names)}")
+            elif cells:
+                yield number, dict(zip(names, cells, strict=True))
+            first = reader.line_num + 1
     except csv.Error as error:
-        yield Fault(dataset, path.name, reader.line_num, f"broken CSV ({error}); the rest of the file is left out")
+        number = numbers[min(reader.line_num, len(numbers)) - 1]
+        yield Fault(dataset, path.name, number, f"broken CSV ({error}); the rest of the file is left out")
 
 
 def read_json_lines(path: Path, dataset: str) -> Iterator[tuple[int, dict[str, Any]] | Fault]:
@@ -144,9 +158,9 @@ def read_json_records(path: Path, dataset: str) -> Iterator[tuple[int, dict[str,
         text = read_bytes(path).decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise CorpusError(f"{path} is not UTF-8 at byte {error.start}; convert it or leave it out.") from error
-    decoder, place = json.JSONDecoder(), text.find("[") + 1
+    decoder, place, line, counted = json.JSONDecoder(), text.find("[") + 1, 1, 0
     while (start := text.find("{", place)) >= 0:
-        line = text.count("\n", 0, start) + 1
+        line, counted = line + text.count("\n", counted, start), start
         try:
             record, place = decoder.raw_decode(text, start)
         except json.JSONDecodeError as error:
@@ -157,8 +171,16 @@ def read_json_records(path: Path, dataset: str) -> Iterator[tuple[int, dict[str,
             place = following
             continue
         yield line, record
-    if not text.rstrip().endswith(("]", "}")):
+    if "]" not in text[place:]:
         yield Fault(dataset, path.name, text.count("\n") + 1, "the JSON list is cut in the middle")
+
+
+def _header(cells: list[str], columns: Sequence[str], path: Path) -> list[str]:
+    names = [cell.strip() for cell in cells]
+    missing = [name for name in columns if name not in names]
+    if missing:
+        raise CorpusError(f"{path} has no column {missing[0]!r}, it has {', '.join(names)}; fetch it again or leave it out of the sources.")
+    return names
 
 
 def _decoded_whole(content: bytes, path: Path, dataset: str, encoding: str) -> Iterator[Line | Fault]:

@@ -22,7 +22,7 @@ def read_nusax(root: Path) -> Items:
     """NusaX-Senti (Winata et al. 2023): the same sentences in 12 languages of Indonesia and English."""
     for folder, language in NUSAX.items():
         for split, name in (("train", "train"), ("validation", "valid")):
-            for item in read_csv(root / f"datasets/sentiment/{folder}/{name}.csv", "nusax"):
+            for item in read_csv(root / f"datasets/sentiment/{folder}/{name}.csv", "nusax", columns=("text", "label")):
                 if isinstance(item, Fault):
                     yield item
                 elif item[1].get("label") not in LABELS:
@@ -44,11 +44,13 @@ def read_indonlu(root: Path) -> Items:
                 yield Fault("indonlu", f"{name}_preprocess.tsv", item[0], f"label {item[1][1]!r} is unknown")
             else:
                 yield Example(item[1][0], item[1][1], "id", "id-ID", "reviews", "indonlu", split, "Apache-2.0")
-        for item in read_csv(base / f"emot_emotion-twitter/{name}_preprocess.csv", "indonlu"):
-            if isinstance(item, Fault):
-                yield item
-            elif item[1].get("label") in emotions:
-                yield Example(item[1]["tweet"], emotions[item[1]["label"]], "id", "id-ID", "tweets-emotion", "indonlu",
+        for row in read_csv(base / f"emot_emotion-twitter/{name}_preprocess.csv", "indonlu", columns=("tweet", "label")):
+            if isinstance(row, Fault):
+                yield row
+            elif row[1]["label"] not in emotions:
+                yield Fault("indonlu", f"{name}_preprocess.csv", row[0], f"label {row[1]['label']!r} is unknown")
+            else:
+                yield Example(row[1]["tweet"], emotions[row[1]["label"]], "id", "id-ID", "tweets-emotion", "indonlu",
                               split, "Apache-2.0")
 
 
@@ -57,8 +59,8 @@ def read_chinese(root: Path) -> Items:
     names = ("ChnSentiCorp_htl_all/ChnSentiCorp_htl_all.csv", "waimai_10k/waimai_10k.csv",
              "online_shopping_10_cats/online_shopping_10_cats.zip")
     for name in names:
-        yield from _binary(read_csv(root / "datasets" / name, "chinese-nlp-corpus"), "review", "zh", "zh-CN",
-                           "chinese-nlp-corpus", name, "not stated")
+        rows = read_csv(root / "datasets" / name, "chinese-nlp-corpus", columns=("review", "label"))
+        yield from _binary(rows, "review", "zh", "zh-CN", "chinese-nlp-corpus", name, "not stated")
 
 
 def read_mms_asia(root: Path) -> Items:
@@ -67,10 +69,12 @@ def read_mms_asia(root: Path) -> Items:
     for folder, (language, culture) in languages.items():
         for split, name in (("train", "train"), ("validation", "valid")):
             path = root / f"data/{folder}/{name}.csv"
-            for item in read_csv(path, "mms-asia") if path.is_file() else ():
+            for item in read_csv(path, "mms-asia", columns=("text", "label")) if path.is_file() else ():
                 if isinstance(item, Fault):
                     yield item
-                elif item[1].get("label") in LABELS:
+                elif item[1]["label"] not in LABELS:
+                    yield Fault("mms-asia", f"{folder}/{name}.csv", item[0], f"label {item[1]['label']!r} is unknown")
+                else:
                     yield Example(item[1]["text"], item[1]["label"], language, culture, "reviews", "mms-asia", split,
                                   "Apache-2.0; source terms apply")
 
@@ -104,7 +108,8 @@ def read_uit_vsfc(root: Path) -> Items:
 def read_turkish(root: Path) -> Items:
     """Turkish web-shop reviews in UTF-16; no split, a tenth is held out."""
     names = {"Olumlu": "positive", "Olumsuz": "negative", "Tarafsız": "neutral"}
-    for item in read_csv(root / "magaza_yorumlari_duygu_analizi.csv", "turkish-store-reviews", encoding="utf-16"):
+    path = root / "magaza_yorumlari_duygu_analizi.csv"
+    for item in read_csv(path, "turkish-store-reviews", columns=("Görüş", "Durum"), encoding="utf-16"):
         if isinstance(item, Fault):
             yield item
         elif item[1].get("Durum") in names:
@@ -112,13 +117,13 @@ def read_turkish(root: Path) -> Items:
             yield Example(text, names[item[1]["Durum"]], "tr", "tr-TR", "reviews", "turkish-store-reviews",
                           held_out_split(text), "not stated")
         else:
-            yield Fault("turkish-store-reviews", "magaza_yorumlari_duygu_analizi.csv", item[0], "no known value in Durum")
+            yield Fault("turkish-store-reviews", path.name, item[0], "no known value in Durum")
 
 
 def read_kazsandra(root: Path) -> Items:
     """KazSAnDRA polarity (Kazakh reviews, often mixed with Russian): 1 positive, 0 negative."""
     for split, name in (("train", "03_pc_train_rus.zip"), ("validation", "04_pc_valid.zip")):
-        rows = read_csv(root / "dataset" / name, "kazsandra")
+        rows = read_csv(root / "dataset" / name, "kazsandra", columns=("text", "label"))
         yield from _binary(rows, "text", "kk", "kk-KZ", "kazsandra", name, "not stated", split=split)
 
 
@@ -131,8 +136,8 @@ def read_laroseda(root: Path) -> Items:
                 continue
             record = item[1].get("reviews", [item[1]])
             for review in record:
-                if str(review.get("starRating")) not in ("1", "2", "4", "5"):
-                    yield Fault("laroseda-ro", f"{name}_reviews.json", item[0], "no star rating of 1, 2, 4 or 5")
+                if str(review.get("starRating")) not in ("1", "2", "4", "5") or not {"title", "content"} <= set(review):
+                    yield Fault("laroseda-ro", f"{name}_reviews.json", item[0], "no title, content and star rating of 1, 2, 4 or 5")
                     continue
                 label = "positive" if int(review["starRating"]) > 3 else "negative"
                 text = f"{review['title']}. {review['content']}"
@@ -166,7 +171,7 @@ def read_norec(root: Path) -> Items:
 
 def read_open_ru(root: Path) -> Items:
     """OpenSentimentCorpus (Russian sentences), majority labels; mixed ones are text only; a tenth is held out."""
-    for item in read_csv(root / "opensentimentcorpus-final-by-majority.csv", "open-sentiment-ru"):
+    for item in read_csv(root / "opensentimentcorpus-final-by-majority.csv", "open-sentiment-ru", columns=("Sentence", "Sentiment")):
         if isinstance(item, Fault):
             yield item
         else:
@@ -194,6 +199,9 @@ def read_structured(root: Path) -> Items:
         for item in read_json_records(path, "structured-sentiment"):
             if isinstance(item, Fault):
                 yield item
+                continue
+            if not isinstance(item[1].get("text"), str):
+                yield Fault("structured-sentiment", f"{path.parent.name}/{path.name}", item[0], "no text")
                 continue
             signs = {str(opinion.get("Polarity", "")).lower() for opinion in item[1].get("opinions", [])}
             label = signs.pop() if len(signs) == 1 else ""

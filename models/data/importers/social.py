@@ -1,5 +1,5 @@
 """Importers of tweets and comments: umsab, afrisenti, wisesight-th, hebrew-sentiment, blp23-bangla, brighter, goemotions,
-mahasent-md, swe-sentiment, ajgt-jordan.
+mahasent-md, swe-sentiment.
 
 Emotion sets are mapped to sentiment and keep a domain that ends in "-emotion": joy alone is positive; anger, disgust,
 fear or sadness without joy is negative; none at all is neutral; surprise alone or a mixture is text without a label.
@@ -59,7 +59,7 @@ def read_umsab(root: Path) -> Items:
 
 
 def read_afrisenti(root: Path) -> Items:
-    """AfriSenti (Muhammad et al. 2023): tweets of 14 African languages, `tweet label` without quoting."""
+    """AfriSenti (Muhammad et al. 2023): tweets of 14 African languages, `tweet label` (orm: `ID tweet label`) without quoting."""
     for folder, (language, culture) in AFRISENTI.items():
         for split, name in (("train", "train"), ("validation", "dev")):
             for item in read_tsv(root / f"data/{folder}/{name}.tsv", "afrisenti"):
@@ -69,11 +69,10 @@ def read_afrisenti(root: Path) -> Items:
                 number, cells = item
                 if cells[-1] == "label":
                     continue
-                if len(cells) < 2 or cells[-1] not in ("negative", "neutral", "positive"):
-                    yield Fault("afrisenti", f"{folder}/{name}.tsv", number, "no label in the last column")
+                if len(cells) != (3 if folder == "orm" else 2) or cells[-1] not in ("negative", "neutral", "positive"):
+                    yield Fault("afrisenti", f"{folder}/{name}.tsv", number, f"{len(cells)} columns, or no label in the last one")
                     continue
-                text = cells[1] if len(cells) > 2 else cells[0]
-                yield Example(text, cells[-1], language, culture, "tweets", "afrisenti", split, "CC BY 4.0")
+                yield Example(cells[-2], cells[-1], language, culture, "tweets", "afrisenti", split, "CC BY 4.0")
 
 
 def read_wisesight(root: Path) -> Items:
@@ -126,11 +125,11 @@ def read_mahasent(root: Path) -> Items:
              ("MahaSent_ST/MahaSent_ST_Train.csv", "marathi_text", "subtitles", "train"),
              ("MahaSent_ST/MahaSent_ST_Val.csv", "marathi_text", "subtitles", "validation"))
     for name, column, domain, split in files:
-        for item in read_csv(base / name, "mahasent-md"):
+        for item in read_csv(base / name, "mahasent-md", columns=(column, "label")):
             if isinstance(item, Fault):
                 yield item
-            elif item[1].get("label") not in names or column not in item[1]:
-                yield Fault("mahasent-md", name, item[0], f"label {item[1].get('label')!r} is not -1, 0 or 1")
+            elif item[1]["label"] not in names:
+                yield Fault("mahasent-md", name, item[0], f"label {item[1]['label']!r} is not -1, 0 or 1")
             else:
                 yield Example(item[1][column], names[item[1]["label"]], "mr", "mr-IN", domain, "mahasent-md", split, "CC BY-NC-SA 4.0")
 
@@ -141,7 +140,7 @@ def read_brighter(root: Path) -> Items:
     for folder, (language, culture) in BRIGHTER.items():
         for split, name in (("train", "train"), ("validation", "dev")):
             path = base / name / f"{folder}.csv"
-            for item in read_csv(path, "brighter") if path.is_file() else ():
+            for item in read_csv(path, "brighter", columns=("text",)) if path.is_file() else ():
                 if isinstance(item, Fault):
                     yield item
                     continue
@@ -167,10 +166,12 @@ def read_swe(root: Path) -> Items:
     """Swedish tweets and comments with emojis; no split, a tenth is held out."""
     names = {"neg": "negative", "neu": "neutral", "pos": "positive"}
     for path in sorted(root.glob("**/*.csv")):
-        for item in read_csv(path, "swe-sentiment"):
+        for item in read_csv(path, "swe-sentiment", columns=("text", "label")):
             if isinstance(item, Fault):
                 yield item
-            elif item[1].get("label") in names:
+            elif item[1]["label"] not in names:
+                yield Fault("swe-sentiment", path.name, item[0], f"label {item[1]['label']!r} is not neg, neu or pos")
+            else:
                 text = item[1]["text"]
                 yield Example(text, names[item[1]["label"]], "sv", "sv-SE", "social", "swe-sentiment", held_out_split(text),
                               "free for research and hobby projects")

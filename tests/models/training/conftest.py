@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -93,7 +94,13 @@ def line() -> Line:
     return Line()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
+def new_line() -> Callable[[], Line]:
+    """Makes such models for fixtures that live longer than a test."""
+    return Line
+
+
+@pytest.fixture(scope="session")
 def line_loss() -> Callable[[Any, np.ndarray, int], dict[str, float]]:
     """Squared error of a `Line` against noisy targets, so that torch's seed matters as well."""
 
@@ -104,3 +111,25 @@ def line_loss() -> Callable[[Any, np.ndarray, int], dict[str, float]]:
         return {"loss": value.item()}
 
     return loss
+
+
+@pytest.fixture(scope="session")
+def tiny_run(table_rows: list[dict[str, Any]], tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path], dict[str, Any]]:
+    """Makes the settings of a run of all stages on the rows, as a YAML file says them, for a folder of one's own."""
+    table = tmp_path_factory.mktemp("table") / "rows.jsonl"
+    table.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in table_rows), encoding="utf-8")
+    loop = {"learning_rate": 0.01, "batch_tokens": 512, "precision": "fp32", "save_every_seconds": 0.02}
+
+    def make(folder: Path) -> dict[str, Any]:
+        shape = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 64, "max_length": 48}
+        phases = [
+            {"name": "broad", "freeze": ["bert.embeddings"], "loop": {**loop, "steps": 10}},
+            {"name": "focus", "label_smoothing": 0.1, "adversarial": {"method": "fgm", "epsilon": 0.02},
+             "augmentation": {"word_dropout": 0.2, "character_noise": 0.2},
+             "loop": {**loop, "steps": 100, "ema_decay": 0.9, "evaluate_every": 10}},
+        ]
+        return {"name": "tiny", "corpus": str(table), "folder": str(folder / "run"), "checkpoint": str(folder / "checkpoint"), "threads": 1,
+                "tokenizer": {"vocab_size": 500, "min_frequency": 2, "max_length": 48}, "pack": {"max_length": 48, "shard_tokens": 500},
+                "encoder": shape, "pretraining": {"loop": {**loop, "steps": 40}}, "finetuning": {"phases": phases}}
+
+    return make
