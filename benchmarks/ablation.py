@@ -15,6 +15,8 @@ from typing import Any
 
 import numpy as np
 from tqdm import tqdm
+from transformers import BertForSequenceClassification
+from transformers.utils import logging
 
 from models.config import load_config, to_mapping
 from models.data.pack import PackedCorpus
@@ -24,12 +26,14 @@ from models.training.batches import Sampling
 from models.training.finetuning import FinetuningConfig, Labelled, PhaseConfig, development_score, finetune, with_seed
 from models.training.pretraining import pretrain
 from models.training.run import RunConfig, run_stages
+from models.training.teacher import TeacherConfig
 from models.training.tokenizer import load_tokenizer
 
 CONFIG = "configs/toy.yaml"
 LEXICON = "data/lexicons/everyday.jsonl"
-SHARE = 12  # one in this many training rows is kept: on all of them every variant is right nearly always
-STEPS = 160
+SHARE = 6  # one in this many training rows is kept: on all of them every variant is right nearly always
+STEPS = 200
+LEARNING_RATE = 0.001
 Change = Callable[[FinetuningConfig], FinetuningConfig]
 
 
@@ -55,6 +59,8 @@ VARIANTS: dict[str, Change] = {
     "freeze embeddings and layer 1": phase(freeze=("bert.embeddings", "bert.encoder.layer.0")),
     "FGM, epsilon 0.3": phase(adversarial=AdversarialConfig("fgm", epsilon=0.3)),
     "FreeLB, epsilon 0.3": phase(adversarial=AdversarialConfig("freelb", epsilon=0.3)),
+    "split pieces 0.15": noise(piece_split=0.15),
+    "linear teacher, mixtures 0.6": phase(teacher=TeacherConfig(("toy",), mixed=0.6, mixtures=2_000)),
     "word dropout 0.2": noise(word_dropout=0.2),
     "character noise 0.2": noise(character_noise=0.2),
     "code-switching 0.3": noise(code_switching=0.3),
@@ -67,6 +73,8 @@ VARIANTS: dict[str, Change] = {
 
 def main() -> None:
     """Runs every variant under every seed and prints the table."""
+    logging.disable_progress_bar()
+    logging.set_verbosity_error()
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--output", default="runs/ablation.json")
@@ -75,8 +83,8 @@ def main() -> None:
     config = load_config(RunConfig, CONFIG)
     run_stages(replace(config, folder=str(folder)), lambda stage: lambda done, total: None, stages=("tokenizer", "pack"), resume=True)
     packed, tokenizer = ThinnedCorpus(folder / "packed"), load_tokenizer(folder / "tokenizer")
-    base = FinetuningConfig(phases=(PhaseConfig("transfer", loop=replace(config.finetuning.phases[0].loop, steps=STEPS, ema_decay=0.0,
-                                                                       evaluate_every=0, patience=0)),))
+    plain = replace(config.finetuning.phases[0].loop, steps=STEPS, learning_rate=LEARNING_RATE, ema_decay=0.0, evaluate_every=0, patience=0)
+    base = FinetuningConfig(phases=(PhaseConfig("transfer", loop=plain),))
     results: dict[str, list[dict[str, float]]] = {name: [] for name in VARIANTS}
     with tqdm(total=args.seeds * (1 + len(VARIANTS))) as bar:
         for seed in range(1, args.seeds + 1):
@@ -103,8 +111,6 @@ class ThinnedCorpus(PackedCorpus):
 
 def measure(config: FinetuningConfig, packed: PackedCorpus, tokenizer: Any, folder: Path, seed: int) -> dict[str, float]:
     """Macro-F1 (0-100, mean over languages) on the validation split, and the seconds of the training."""
-    from transformers import BertForSequenceClassification
-
     started = time.perf_counter()
     finetune(packed, tokenizer, folder / f"pretraining-{seed}" / "model", config, folder / "transfer")
     seconds = time.perf_counter() - started

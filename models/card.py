@@ -82,7 +82,7 @@ def format_card(config: RunConfig, run: dict[str, Any], report: dict[str, Any]) 
         "datasets": [row["dataset"] for row in data],
         "metrics": [{"name": f"macro-F1, {report['headline']['dataset']} validation, mean over languages", "value": round(mean["value"], 1)}],
     }
-    encoder, cost = run["config"]["encoder"], training_cost(run["stages"])
+    encoder, cost = run["config"]["encoder"], training_cost(run)
     size = (f"{encoder['num_hidden_layers']} layers of {encoder['hidden_size']}, {encoder['num_attention_heads']} heads, "
             f"{run['config']['tokenizer']['vocab_size']:,} pieces")
     parts = [
@@ -100,9 +100,12 @@ def format_card(config: RunConfig, run: dict[str, Any], report: dict[str, Any]) 
     return "\n\n".join(parts) + "\n"
 
 
-def training_cost(stages: dict[str, Any]) -> str:
-    """What each stage took, in words."""
+def training_cost(run: dict[str, Any]) -> str:
+    """What each stage took, in words; of the run it started from first."""
     lines = []
+    if run.get("start"):
+        lines += [training_cost(run["start"]).rsplit("\n", 1)[0], "- Its pieces were taken over into a new vocabulary (fast vocabulary transfer)."]
+    stages = run.get("stages", {})
     pre = stages.get("pretraining")
     if pre:
         lines.append(f"- Pre-training (masked language model and next sentence): {pre['steps']:,} steps, {pre['seconds'] / 60:.0f} minutes, "

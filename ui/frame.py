@@ -10,10 +10,11 @@ from ui import state
 from ui.caches import DEFAULT_MODEL, active_model, job_runner, model_names
 from ui.texts import LANGUAGES, default_language, language, text
 
-# Text boxes take the direction of what is typed; Streamlit has no setting for it.
+# Boxes and texts take the direction of what stands in them; Streamlit has no setting for it.
 _direction = st.components.v2.component("culturelens_direction", html="<span></span>", js="""
 export default function() {
-  const mark = () => document.querySelectorAll('textarea').forEach((box) => { box.dir = 'auto'; });
+  const places = 'textarea, [data-testid="stText"], [data-testid="stButton"] p';
+  const mark = () => document.querySelectorAll(places).forEach((place) => { place.dir = 'auto'; });
   const watcher = new MutationObserver(mark);
   watcher.observe(document.body, { childList: true, subtree: true });
   mark();
@@ -28,9 +29,17 @@ def choose_language() -> None:
         asked = st.query_params.get(state.LANGUAGE)
         st.session_state[state.LANGUAGE] = asked if asked in LANGUAGES else default_language()
     with st.sidebar:
-        st.segmented_control("Language · 语言", list(LANGUAGES), format_func=LANGUAGES.__getitem__, key=state.LANGUAGE, required=True)
+        st.segmented_control("Language · 语言", list(LANGUAGES), format_func=LANGUAGES.__getitem__, key=state.LANGUAGE, required=True,
+                             on_change=_write_choices_again)
     if language() != default_language() or state.LANGUAGE in st.query_params:
         st.query_params[state.LANGUAGE] = language()  # a link that is copied opens in the same language
+
+
+def _write_choices_again() -> None:
+    """A list box keeps showing its choice in the language it was chosen in, unless the choice is set anew."""
+    for key in (state.CULTURE, state.LAYER, state.HEAD):
+        if key in st.session_state:
+            st.session_state[key] = st.session_state[key]
 
 
 def show_frame() -> None:

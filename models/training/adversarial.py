@@ -30,7 +30,7 @@ class AdversarialConfig:
 
 @dataclass(frozen=True)
 class LabelledBatch:
-    """A fine-tuning batch: input_ids and attention_mask (batch, length), labels (batch,), all int64."""
+    """A fine-tuning batch: input_ids and attention_mask (batch, length), labels (batch,), all int64, or labels as probabilities (batch, classes)."""
 
     input_ids: torch.Tensor
     attention_mask: torch.Tensor

@@ -1,4 +1,4 @@
-"""Noise on training texts: word dropout, character noise and code-switching by lexicon."""
+"""Noise on training texts: split pieces, word dropout, character noise and code-switching by lexicon."""
 
 from __future__ import annotations
 
@@ -22,11 +22,12 @@ class AugmentationConfig:
     character_noise: float = 0.0  # share of texts with typing errors
     code_switching: float = 0.0  # share of texts with words said in another language
     strength: float = 0.15  # share of the words of such a text that are touched
+    piece_split: float = 0.0  # chance of each piece to be spelt as two smaller ones, in every text
     lexicon: str = ""  # JSON Lines file: one object of language -> word a line
 
     def __post_init__(self) -> None:
         """Raises ConfigError for shares out of range or code-switching without a lexicon."""
-        for name in ("word_dropout", "character_noise", "code_switching", "strength"):
+        for name in ("word_dropout", "character_noise", "code_switching", "strength", "piece_split"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ConfigError(f"augmentation {name} is {getattr(self, name)}, expected a share between 0 and 1.")
         if self.code_switching and not self.lexicon:
@@ -40,13 +41,20 @@ class Augmenter:
         """Reads the lexicon when code-switching is on."""
         self.config, self.tokenizer = config, tokenizer
         self.lexicon = read_lexicon(config.lexicon) if config.code_switching else {}
-        self.active = config.word_dropout + config.character_noise + config.code_switching > 0
+        self.noisy = config.word_dropout + config.character_noise + config.code_switching > 0
+        self.splits = piece_splits(tokenizer.get_vocab()) if config.piece_split else {}
+        self.active = self.noisy or config.piece_split > 0
 
     def __call__(self, input_ids: np.ndarray, generator: np.random.Generator) -> np.ndarray:
         """The ids of the text after noise, without special tokens (length,)."""
+        if self.noisy:
+            input_ids = self._change_words(input_ids, generator)
+        return split_pieces(input_ids, self.splits, self.config.piece_split, generator) if self.splits else input_ids
+
+    def _change_words(self, input_ids: np.ndarray, generator: np.random.Generator) -> np.ndarray:
         draws = generator.random(3)
         wanted = (self.config.word_dropout, self.config.character_noise, self.config.code_switching)
-        if not self.active or not (draws < wanted).any():
+        if not (draws < wanted).any():
             return input_ids
         words = self.tokenizer.decode(input_ids).split(" ")
         if draws[2] < wanted[2]:
@@ -57,6 +65,30 @@ class Augmenter:
             words = drop_words(words, self.config.strength, generator)
         encoded = self.tokenizer(" ".join(words), add_special_tokens=False)["input_ids"]
         return np.array(encoded[: max(len(input_ids), 8) * 2], dtype=np.int64) if encoded else input_ids
+
+
+def piece_splits(vocabulary: dict[str, int]) -> dict[int, list[tuple[int, int]]]:
+    """For each piece the pairs of smaller pieces that spell it; pieces without such a pair, special and byte ones are left out."""
+    splits = {}
+    for piece, number in vocabulary.items():
+        if len(piece) > 1 and not (piece.startswith(("<0x", "["))):
+            pairs = [(vocabulary[piece[:cut]], vocabulary[piece[cut:]]) for cut in range(1, len(piece))
+                     if piece[:cut] in vocabulary and piece[cut:] in vocabulary]
+            if pairs:
+                splits[number] = pairs
+    return splits
+
+
+def split_pieces(
+    input_ids: np.ndarray, splits: dict[int, list[tuple[int, int]]], chance: float, generator: np.random.Generator
+) -> np.ndarray:
+    """The ids with a random share of pieces spelt as two (after BPE-dropout, Provilkov et al. 2020, but drawn from our seed)."""
+    chosen = generator.random(len(input_ids)) < chance
+    result: list[int] = []
+    for number, split in zip(input_ids.tolist(), chosen.tolist(), strict=True):
+        pairs = splits.get(number) if split else None
+        result.extend(pairs[int(generator.integers(len(pairs)))] if pairs else (number,))
+    return np.array(result, dtype=np.int64)
 
 
 def drop_words(words: list[str], share: float, generator: np.random.Generator) -> list[str]:

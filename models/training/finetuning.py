@@ -24,6 +24,8 @@ from models.training.adversarial import AdversarialConfig, LabelledBatch, backwa
 from models.training.augmentation import AugmentationConfig, Augmenter
 from models.training.batches import BatchPlan, Sampling, pad, sampling_weights
 from models.training.loop import LoopConfig, TrainingLoop
+from models.training.teacher import Teacher, TeacherConfig
+from models.training.transplant import transplant
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,7 @@ class PhaseConfig:
     label_smoothing: float = 0.0
     adversarial: AdversarialConfig = field(default_factory=AdversarialConfig)
     augmentation: AugmentationConfig = field(default_factory=AugmentationConfig)
+    teacher: TeacherConfig = field(default_factory=TeacherConfig)
     soup: int = 1  # runs with consecutive seeds whose weights are averaged (Wortsman et al. 2022)
 
     def __post_init__(self) -> None:
@@ -53,14 +56,18 @@ class FinetuningConfig:
     phases: tuple[PhaseConfig, ...]
     pretrained: bool = True  # False starts from random weights, to measure what pre-training gives
     dropout: float = 0.1  # of the hidden states and the classifier
+    start: str = ""  # folder of a classifier with another vocabulary to go on from, instead of the pre-trained encoder
 
 
 class Labelled:
     """Makes classifier batches from packed rows, with noise on the training texts."""
 
-    def __init__(self, corpus: PackedCorpus, rows: np.ndarray, tokenizer: Any, augmenter: Augmenter | None, length: int) -> None:
+    def __init__(
+        self, corpus: PackedCorpus, rows: np.ndarray, tokenizer: Any, augmenter: Augmenter | None, length: int,
+        teacher: Teacher | None = None,
+    ) -> None:
         """Keeps the rows; `length` is the number of positions of the model."""
-        self.corpus, self.rows, self.augmenter, self.length = corpus, rows, augmenter, length
+        self.corpus, self.rows, self.augmenter, self.length, self.teacher = corpus, rows, augmenter, length, teacher
         self.cls, self.sep, self.pad = tokenizer.cls_token_id, tokenizer.sep_token_id, tokenizer.pad_token_id
 
     def lengths(self) -> np.ndarray:
@@ -68,23 +75,25 @@ class Labelled:
         return np.asarray(np.minimum(self.corpus.rows["length"][self.rows].astype(np.int64), self.length - 2) + 2)
 
     def batch(self, indices: np.ndarray, seed: int, step: int, device: str) -> LabelledBatch:
-        """A batch; the same seed and step give the same one."""
+        """A batch; the same seed and step give the same one; with a teacher the labels are probabilities (batch, classes)."""
         generator = np.random.default_rng([seed, step, 7])
-        sequences = []
-        for index in indices:
-            ids = self.corpus.input_ids(self.rows[index])
+        rows, sequences = self.rows[indices], []
+        if self.teacher is None:
+            found, labels = [self.corpus.input_ids(row) for row in rows], self.corpus.rows["label"][rows].astype(np.int64)
+        else:
+            found, labels = self.teacher.targets(rows, generator)
+        for ids in found:
             if self.augmenter is not None and self.augmenter.active:
                 ids = self.augmenter(ids, generator)
             sequences.append(np.concatenate(([self.cls], ids[: self.length - 2], [self.sep])))
         input_ids = pad(sequences, self.pad)
         lengths = np.array([len(sequence) for sequence in sequences])
         attention = (np.arange(input_ids.shape[1]) < lengths[:, None]).astype(np.int64)
-        labels = self.corpus.rows["label"][self.rows[indices]].astype(np.int64)
         return LabelledBatch(*(torch.from_numpy(value).to(device) for value in (input_ids, attention, labels)))
 
 
-def new_classifier(pretrained: str | Path, labels: tuple[str, ...], config: FinetuningConfig, seed: int) -> Any:
-    """A classifier on the pre-trained encoder in a folder, with a fresh head."""
+def new_classifier(pretrained: str | Path, labels: tuple[str, ...], config: FinetuningConfig, seed: int, tokenizer: Any = None) -> Any:
+    """A classifier on the pre-trained encoder in a folder, with a fresh head; or the one the settings start from."""
     torch.manual_seed(seed)
     settings = {
         "num_labels": len(labels),
@@ -92,6 +101,8 @@ def new_classifier(pretrained: str | Path, labels: tuple[str, ...], config: Fine
         "label2id": {label: index for index, label in enumerate(labels)},
         "hidden_dropout_prob": config.dropout,
     }
+    if config.start:
+        return transplant(config.start, tokenizer, **settings)
     model = BertForSequenceClassification.from_pretrained(str(pretrained), **settings)
     return model if config.pretrained else BertForSequenceClassification(model.config)
 
@@ -139,7 +150,7 @@ def finetune(
 ) -> list[dict[str, Any]]:
     """Runs all phases, saves the classifier in `folder`/model and returns one result a phase."""
     folder = Path(folder)
-    model = new_classifier(pretrained, tuple(corpus.manifest["labels"]), config, config.phases[0].loop.seed).to(device)
+    model = new_classifier(pretrained, tuple(corpus.manifest["labels"]), config, config.phases[0].loop.seed, tokenizer).to(device)
     results = []
     for number, phase in enumerate(config.phases):
         target = folder / f"{number}-{phase.name}"
@@ -175,7 +186,8 @@ def _run_phase(
     frozen = freeze(model, phase.freeze)
     length = model.config.max_position_embeddings
     rows = corpus.select(split="train", datasets=phase.datasets, labelled=True)
-    data = Labelled(corpus, rows, tokenizer, Augmenter(phase.augmentation, tokenizer), length)
+    teacher = Teacher(corpus, tokenizer, phase.teacher) if phase.teacher.datasets else None
+    data = Labelled(corpus, rows, tokenizer, Augmenter(phase.augmentation, tokenizer), length, teacher)
     plan = BatchPlan(data.lengths(), sampling_weights(corpus, rows, phase.sampling), epoch_rows=phase.sampling.epoch_rows or len(rows),
                      tokens=phase.loop.batch_tokens, seed=phase.loop.seed)
     development = Labelled(corpus, corpus.select(split="development", labelled=True), tokenizer, None, length)

@@ -20,7 +20,7 @@ from models.errors import ConfigError, CorpusError
 from models.progress import Progress
 from models.training.finetuning import FinetuningConfig, finetune
 from models.training.pretraining import EncoderConfig, PretrainingConfig, pretrain
-from models.training.tokenizer import TokenizerConfig, load_tokenizer, train_tokenizer
+from models.training.tokenizer import TokenizerConfig, balanced_texts, load_tokenizer, train_tokenizer
 
 LABELS = ("negative", "neutral", "positive")
 STAGES = ("tokenizer", "pack", "pretraining", "finetuning", "export")
@@ -122,8 +122,8 @@ def _run_stage(
     stage: str, config: RunConfig, folder: Path, device: str, resume: bool, progress: Progress, done: dict[str, Any]
 ) -> dict[str, Any]:
     if stage == "tokenizer":
-        tokenizer = train_tokenizer((row["text"] for row in read_table(config.corpus)
-                                     if row["split"] == "train"), config.tokenizer)
+        rows = [row for row in read_table(config.corpus) if row["split"] == "train"]
+        tokenizer = train_tokenizer(balanced_texts(rows, config.tokenizer), config.tokenizer)
         tokenizer.save_pretrained(folder / "tokenizer")
         return {"vocab_size": len(tokenizer)}
     if stage == "pack":
@@ -149,6 +149,9 @@ def export(config: RunConfig, folder: Path, done: dict[str, Any]) -> dict[str, A
         raise ConfigError(f"{source} does not exist; run the finetuning stage first.")
     model = AutoModelForSequenceClassification.from_pretrained(str(source), dtype=torch.float32).half()
     settings = {"config": to_mapping(config), "git_commit": git_commit(), "stages": done}
+    before = Path(config.finetuning.start) / "run.yaml"
+    if config.finetuning.start and before.is_file():
+        settings["start"] = yaml.safe_load(before.read_text(encoding="utf-8"))
     with replacing(target) as temporary:
         model.save_pretrained(temporary, max_shard_size="45MB")
         load_tokenizer(source).save_pretrained(temporary)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import repeat
 from pathlib import Path
+from typing import Any
 
 from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 from transformers import PreTrainedTokenizerFast
@@ -13,6 +17,7 @@ from transformers import PreTrainedTokenizerFast
 from models.errors import ConfigError
 
 SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
+MOST_REPEATS = 4  # of one text, before the repeats of its data set
 BYTE_TOKENS = tuple(f"<0x{value:02X}>" for value in range(256))
 
 
@@ -25,6 +30,26 @@ class TokenizerConfig:
     min_frequency: int = 3  # a merge seen less often is not made
     limit_alphabet: int = 8_000  # characters that get a piece of their own; rarer ones fall back to bytes
     max_length: int = 128  # tokens a text, special tokens included
+    temperature: float = 1.0  # 1 = learnt from all texts once, larger = towards equal characters for every language
+    repeats: dict[str, int] = field(default_factory=dict)  # data set -> how often its texts count, for a domain that matters
+
+
+def balanced_texts(rows: Sequence[dict[str, Any]], config: TokenizerConfig) -> Iterator[str]:
+    """The texts to learn pieces from: languages by characters^(1/temperature), each text a whole number of times.
+
+    The total stays as it is, but no text counts more than MOST_REPEATS times; a text that counts 0.3 times is taken or
+    left by the SHA-256 of its content.
+    """
+    sizes: Counter[str] = Counter()
+    for row in rows:
+        sizes[row["language"]] += len(row["text"])
+    wanted = {language: size ** (1 / config.temperature) for language, size in sizes.items()}
+    scale = sum(sizes.values()) / max(sum(wanted.values()), 1.0)
+    rates = {language: min(MOST_REPEATS, scale * wanted[language] / max(size, 1)) for language, size in sizes.items()}
+    for row in rows:
+        rate = rates[row["language"]] * config.repeats.get(row["dataset"], 1)
+        chance = int.from_bytes(hashlib.sha256(row["text"].encode("utf-8", "replace")).digest()[:4]) / 2**32
+        yield from repeat(row["text"], int(rate) + (chance < rate % 1))
 
 
 def train_tokenizer(texts: Iterable[str], config: TokenizerConfig) -> PreTrainedTokenizerFast:

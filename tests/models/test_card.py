@@ -59,11 +59,14 @@ def test_cost_by_hand() -> None:
     phase = {"phase": "one", "steps": 1200, "rows": 34000, "seconds": 150.0, "padding_percent": 4.25, "stopped_early": True}
     stages = {"pretraining": {"steps": 5000, "seconds": 3600.0, "padding_percent": 3.0},
               "finetuning": {"phases": [phase, {**phase, "phase": "two", "stopped_early": False}]}}
-    assert training_cost(stages).splitlines()[:3] == [
+    assert training_cost({"stages": stages}).splitlines()[:3] == [
         "- Pre-training (masked language model and next sentence): 5,000 steps, 60 minutes, padding 3.0 %.",
         "- Transfer, phase one: 1,200 steps over 34,000 rows, 2 minutes, padding 4.2 %, stopped early.",
         "- Transfer, phase two: 1,200 steps over 34,000 rows, 2 minutes, padding 4.2 %.",
     ]
+    started = training_cost({"stages": {}, "start": {"stages": stages}}).splitlines()
+    assert started[:3] == training_cost({"stages": stages}).splitlines()[:3]
+    assert started[3] == "- Its pieces were taken over into a new vocabulary (fast vocabulary transfer)."
     assert training_cost({}) == "- Seconds are of the last unbroken stretch where a run was resumed."
 
 

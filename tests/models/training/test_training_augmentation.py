@@ -11,7 +11,16 @@ import numpy as np
 import pytest
 
 from models.errors import ConfigError
-from models.training.augmentation import AugmentationConfig, Augmenter, add_typos, drop_words, read_lexicon, switch_words
+from models.training.augmentation import (
+    AugmentationConfig,
+    Augmenter,
+    add_typos,
+    drop_words,
+    piece_splits,
+    read_lexicon,
+    split_pieces,
+    switch_words,
+)
 
 EVERYDAY = Path(__file__).parents[3] / "data" / "lexicons" / "everyday.jsonl"
 WORDS = [f"word{number}" for number in range(20)]
@@ -170,7 +179,27 @@ def test_unreadable_lexicon_is_refused(tokenizer: Any, tmp_path: Path, make: Cal
         Augmenter(AugmentationConfig(code_switching=0.1, lexicon=make(tmp_path)), tokenizer)
 
 
+def test_splits_are_all_pairs_that_spell_the_piece() -> None:
+    vocabulary = {"[MASK]": 0, "<0x41>": 1, "a": 2, "b": 3, "c": 4, "ab": 5, "bc": 6, "abc": 7, "xy": 8}
+    assert piece_splits(vocabulary) == {5: [(2, 3)], 6: [(3, 4)], 7: [(2, 6), (5, 4)]}
+
+
+def test_split_pieces_read_the_same_and_come_as_often_as_asked(tokenizer: Any) -> None:
+    splits, generator = piece_splits(tokenizer.get_vocab()), np.random.default_rng(1)
+    ids = np.array(tokenizer("the soup was cold again", add_special_tokens=False)["input_ids"])
+    can = sum(number in splits for number in ids.tolist())
+    assert can > 3
+    more = 0
+    for _ in range(300):
+        split = split_pieces(ids, splits, 0.3, generator)
+        assert tokenizer.decode(split) == tokenizer.decode(ids)
+        more += len(split) - len(ids)
+    assert within(more, 300 * can, 0.3)
+    assert split_pieces(ids, splits, 0.0, generator).tolist() == ids.tolist()
+
+
 @pytest.mark.parametrize(("values", "sentence"), [
+    ({"piece_split": 1.1}, r"piece_split is 1\.1"),
     ({"word_dropout": 1.5}, r"word_dropout is 1\.5, expected a share between 0 and 1"),
     ({"character_noise": -0.1}, r"character_noise is -0\.1"),
     ({"strength": 2.0}, r"strength is 2\.0"),

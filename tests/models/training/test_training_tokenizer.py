@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from models.errors import ConfigError
-from models.training.tokenizer import BYTE_TOKENS, SPECIAL_TOKENS, TokenizerConfig, load_tokenizer, train_tokenizer
+from models.training.tokenizer import BYTE_TOKENS, SPECIAL_TOKENS, TokenizerConfig, balanced_texts, load_tokenizer, train_tokenizer
 
 FAMILY = "👨\u200d👩\u200d👧\u200d👦"
 SCRIPTS = {
@@ -124,3 +124,27 @@ def test_no_room_for_byte_tokens_is_refused() -> None:
 def test_folder_without_tokenizer_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"tokenizer\.json does not exist; run the tokenizer stage first"):
         load_tokenizer(tmp_path)
+
+
+def rows_of(language: str, count: int, dataset: str = "d") -> list[dict[str, Any]]:
+    return [{"text": f"{language}{number:08d}", "language": language, "dataset": dataset} for number in range(count)]
+
+
+def test_without_temperature_every_text_counts_once() -> None:
+    rows = rows_of("en", 50) + rows_of("fr", 5)
+    assert list(balanced_texts(rows, TokenizerConfig())) == [row["text"] for row in rows]
+
+
+def test_temperature_weighs_languages_by_the_root_of_their_characters() -> None:
+    rows = rows_of("en", 9000) + rows_of("fr", 1000)  # roots 3 : 1, so 7,500 and 2,500 of the 10,000
+    texts = list(balanced_texts(rows, TokenizerConfig(temperature=2.0)))
+    french = sum(text.startswith("fr") for text in texts)
+    assert french == pytest.approx(2500, abs=100)
+    assert len(texts) - french == pytest.approx(7500, abs=200)
+    assert texts == list(balanced_texts(rows, TokenizerConfig(temperature=2.0)))
+
+
+def test_named_data_sets_count_more_often() -> None:
+    rows = rows_of("en", 10) + rows_of("en", 10, "tweets")
+    texts = list(balanced_texts(rows, TokenizerConfig(repeats={"tweets": 6})))
+    assert len(texts) == 70
