@@ -51,7 +51,7 @@ def _submit(model: Classifier, content: str, target: str, keys: dict[str, str]) 
     runner = job_runner()
     others = [key for key in runner.own_keys(state.visitor(), METHOD) if key not in keys.values()]
     runner.cancel(state.visitor(), others)  # of the text, label or model before
-    for name, key in keys.items():
+    for name, key in sorted(keys.items(), key=lambda item: item[0] == "shap"):  # last: it may wait for its warm-up
         job = runner.job(key)
         given_up = job is not None and (job.state in ("failed", "cancelled") or job.cancel.is_set())
         if runner.result(key) is None and not given_up:

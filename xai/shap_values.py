@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from typing import Any
 
@@ -14,6 +15,7 @@ from xai.attribution import Attribution
 from xai.masking import MaskedOutput
 
 MAX_EVALS = 500
+_COMPILING = threading.Lock()  # shap compiles at first use; two threads at once would both compile all of it
 
 
 class TokenMasker:
@@ -91,6 +93,7 @@ def _partition_values(output: MaskedOutput, count: int, max_evals: int) -> np.nd
     from shap import PartitionExplainer
 
     masker: Any = TokenMasker(partition_tree(output.tokenized.word_ids), count)
-    explainer = PartitionExplainer(output, masker)
+    with _COMPILING:
+        explainer = PartitionExplainer(output, masker)
     explanation = explainer(np.arange(count)[None, :], max_evals=max_evals, silent=True)
     return np.asarray(explanation.values[0], dtype=np.float64).reshape(count)

@@ -27,6 +27,7 @@ def open_sentiment(visit: Visit) -> None:
 
 
 def ask(page: Any, text: str) -> None:
+    page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for(state="attached")
     box = page.get_by_role("textbox").first
     box.fill(text)
     box.press("Control+Enter")
