@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 
 import streamlit as st
@@ -31,6 +32,7 @@ def classifier(name: str) -> Classifier:
     """
     model = load_classifier(name)
     model.predict(["ok"])  # the first pass through a model is slow; nobody should wait for it
+    gc.freeze()  # Streamlit collects garbage after every rerun; libraries and weights need not be looked through each time
     return model
 
 

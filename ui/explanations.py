@@ -23,7 +23,7 @@ from ui.words import label_name
 from xai import METHODS, Attribution
 from xai.keys import result_key
 
-POLL_SECONDS = 0.4
+POLL_SECONDS = 1.0
 SEED = 0
 METHOD = "method-"  # how the titles of these jobs begin
 ADDITIVE = ("shap", "integrated_gradients")

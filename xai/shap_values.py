@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 import time
 from typing import Any
@@ -86,6 +87,9 @@ def partition_tree(word_ids: tuple[int, ...]) -> np.ndarray:
 
 def warm_up(model: Classifier) -> Attribution:
     """The explanation of two words, asked for so that no reader waits for shap's first-use compilation."""
+    import shap  # noqa: F401
+
+    gc.freeze()  # what shap and its compiler brought stays; looking through it would slow every later collection
     return explain_shap(model, "good film", max_evals=8)
 
 
