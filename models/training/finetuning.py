@@ -24,7 +24,7 @@ from models.training.adversarial import AdversarialConfig, LabelledBatch, backwa
 from models.training.augmentation import AugmentationConfig, Augmenter
 from models.training.batches import BatchPlan, Sampling, pad, sampling_weights
 from models.training.loop import LoopConfig, TrainingLoop
-from models.training.teacher import Teacher, TeacherConfig
+from models.training.teacher import Lessons, TeacherConfig, teach
 from models.training.transplant import transplant
 
 
@@ -64,10 +64,10 @@ class Labelled:
 
     def __init__(
         self, corpus: PackedCorpus, rows: np.ndarray, tokenizer: Any, augmenter: Augmenter | None, length: int,
-        teacher: Teacher | None = None,
+        lessons: Lessons | None = None, teacher: TeacherConfig | None = None,
     ) -> None:
-        """Keeps the rows; `length` is the number of positions of the model."""
-        self.corpus, self.rows, self.augmenter, self.length, self.teacher = corpus, rows, augmenter, length, teacher
+        """Keeps the rows; `length` is the number of positions of the model; lessons come with the settings of their teacher."""
+        self.corpus, self.rows, self.augmenter, self.length, self.lessons, self.teacher = corpus, rows, augmenter, length, lessons, teacher
         self.cls, self.sep, self.pad = tokenizer.cls_token_id, tokenizer.sep_token_id, tokenizer.pad_token_id
 
     def lengths(self) -> np.ndarray:
@@ -78,10 +78,10 @@ class Labelled:
         """A batch; the same seed and step give the same one; with a teacher the labels are probabilities (batch, classes)."""
         generator = np.random.default_rng([seed, step, 7])
         rows, sequences = self.rows[indices], []
-        if self.teacher is None:
+        if self.lessons is None or self.teacher is None:
             found, labels = [self.corpus.input_ids(row) for row in rows], self.corpus.rows["label"][rows].astype(np.int64)
         else:
-            found, labels = self.teacher.targets(rows, generator)
+            found, labels = self.lessons.targets(self.corpus, rows, self.teacher, generator)
         for ids in found:
             if self.augmenter is not None and self.augmenter.active:
                 ids = self.augmenter(ids, generator)
@@ -186,8 +186,8 @@ def _run_phase(
     frozen = freeze(model, phase.freeze)
     length = model.config.max_position_embeddings
     rows = corpus.select(split="train", datasets=phase.datasets, labelled=True)
-    teacher = Teacher(corpus, tokenizer, phase.teacher) if phase.teacher.datasets else None
-    data = Labelled(corpus, rows, tokenizer, Augmenter(phase.augmentation, tokenizer), length, teacher)
+    lessons = teach(corpus, tokenizer, phase.teacher, folder / "lessons.npz") if phase.teacher.datasets else None
+    data = Labelled(corpus, rows, tokenizer, Augmenter(phase.augmentation, tokenizer), length, lessons, phase.teacher)
     plan = BatchPlan(data.lengths(), sampling_weights(corpus, rows, phase.sampling), epoch_rows=phase.sampling.epoch_rows or len(rows),
                      tokens=phase.loop.batch_tokens, seed=phase.loop.seed)
     development = Labelled(corpus, corpus.select(split="development", labelled=True), tokenizer, None, length)

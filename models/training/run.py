@@ -74,8 +74,8 @@ def run_stages(
         done = {stage: result for stage, result in done.items() if stage not in stages}
         _write_done(done, done_path)
     for stage in STAGES:
-        if stage not in stages or (stage in done and stage != "export"):
-            continue
+        if stage not in stages or (stage in done and stage != "export") or (stage == "pretraining" and config.finetuning.start):
+            continue  # a run that starts from a classifier has no use for an encoder of its own
         done[stage] = _run_stage(stage, config, folder, device, resume, report(stage), done)
         _write_done(done, done_path)
     return done

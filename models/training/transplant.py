@@ -29,7 +29,7 @@ def transplant(source: str | Path, tokenizer: Any, **settings: Any) -> BertForSe
     if not (Path(source) / "config.json").is_file():
         raise ConfigError(f"{source} has no config.json; give the folder of a classifier that was trained before.")
     old = load_tokenizer(source)
-    model = BertForSequenceClassification.from_pretrained(str(source), **settings)
+    model = BertForSequenceClassification.from_pretrained(str(source), dtype=torch.float32, **settings)  # saved in half precision, trained in full
     before = model.get_input_embeddings().weight.detach()
     after = torch.zeros(len(tokenizer), before.shape[1])
     known, speller = old.get_vocab(), old.backend_tokenizer.model

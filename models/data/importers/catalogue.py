@@ -22,6 +22,7 @@ IMPORTERS: dict[str, Read] = {
     "nsmc": reviews.read_nsmc,
     "mms-asia": reviews.read_mms_asia,
     "mahasent-md": social.read_mahasent,
+    "mesent-codemix": social.read_mesent,
     "husst": reviews.read_husst,
     "norec-sentence": reviews.read_norec,
     "hebrew-sentiment": social.read_hebrew,

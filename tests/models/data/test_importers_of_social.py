@@ -93,6 +93,15 @@ def mahasent() -> Case:
     return files, rows, [("MahaSent_GT/tweets-train.csv", 4, "label '3' is not -1, 0 or 1"), ("MahaSent_MR_Train.csv", 3, "4 columns, expected 3")]
 
 
+def mesent() -> Case:
+    train = 'datetime,tweet,hate,sentiment,profanity\n2012,"Chaha, mast hota",0.0,1.0,0.0\n2013,Bus aali nahi,0.0,-1.0,0.0\n2014,Ardha,0.0,2.0,0.0\n'
+    files: dict[str, str | bytes] = {"MeEval/L3Cube-MeSent/codemix-sent-train.csv": train,
+                                     "MeEval/L3Cube-MeSent/codemix-sent-val.csv": "datetime,tweet,hate,sentiment,profanity\n2015,Aaj budhwar,0.0,0.0,0.0\n"}
+    rows = [(text, label, "mr-Latn", "mr-IN", "tweets", split) for text, label, split in (
+        ("Chaha, mast hota", "positive", "train"), ("Bus aali nahi", "negative", "train"), ("Aaj budhwar", "neutral", "validation"))]
+    return files, rows, [("codemix-sent-train.csv", 4, "label '2.0' is not -1.0, 0.0 or 1.0")]
+
+
 def brighter() -> Case:
     base = "semeval-2025-task11-dataset/track_a"
     files: dict[str, str | bytes] = {
@@ -125,7 +134,7 @@ def swe() -> Case:
 
 CASES: dict[str, Callable[[], Case]] = {
     "umsab": umsab, "afrisenti": afrisenti, "wisesight-th": wisesight, "hebrew-sentiment": hebrew, "blp23-bangla": blp23,
-    "mahasent-md": mahasent, "brighter": brighter, "goemotions": goemotions, "swe-sentiment": swe,
+    "mahasent-md": mahasent, "mesent-codemix": mesent, "brighter": brighter, "goemotions": goemotions, "swe-sentiment": swe,
 }
 
 
