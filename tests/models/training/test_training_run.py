@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -140,6 +141,13 @@ def test_some_stages_alone(copied: RunConfig) -> None:
     assert set(done) == set(STAGES)
     with pytest.raises(ConfigError, match=r"There is no stage 'fly'; stages are tokenizer, pack, pretraining, finetuning, export\."):
         run_stages(copied, report, stages=("pack", "fly"))
+
+
+def test_a_run_that_starts_from_a_classifier_pretrains_nothing(copied: RunConfig) -> None:
+    finetuning = replace(copied.finetuning, start=copied.checkpoint, phases=copied.finetuning.phases[:1])
+    started, report = watch()
+    run_stages(replace(copied, finetuning=finetuning, checkpoint=f"{copied.checkpoint}-next"), report)
+    assert started == ["tokenizer", "pack", "finetuning", "export"]
 
 
 def test_failed_export_leaves_the_older_checkpoint(copied: RunConfig, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -73,6 +73,13 @@ def test_transfer_can_start_from_it(trained: Path, other: Any) -> None:
                        BertForSequenceClassification.from_pretrained(trained).bert.encoder.layer[1].output.dense.weight)
 
 
+def test_a_start_in_half_precision_is_trained_in_full(trained: Path, tokenizer: Any) -> None:
+    BertForSequenceClassification.from_pretrained(trained).half().save_pretrained(trained)
+    model = transplant(trained, tokenizer)
+    assert {value.dtype for value in model.parameters()} == {torch.float32}
+    torch.nn.functional.cross_entropy(model(**tokenizer("the soup", return_tensors="pt")).logits, torch.tensor([1])).backward()
+
+
 def test_a_missing_folder_is_one_sentence(other: Any, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"nothing has no config\.json; give the folder of a classifier"):
         transplant(tmp_path / "nothing", other)
