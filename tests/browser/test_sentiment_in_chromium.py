@@ -12,6 +12,7 @@ from tests.browser.conftest import Visit
 
 SHOTS = Path(__file__).parents[2] / "screenshots"
 METHODS = 6
+MAP = ".st-key-attention_map"
 SENTENCES = {
     "zh": ("这家店的服务态度真差,等了两个小时,再也不来了。", "ltr"),
     "ar": ("الخدمة كانت سيئة جدا والأكل وصل باردا، لن أعود أبدا.", "rtl"),
@@ -39,6 +40,26 @@ def wait_until_done(page: Any) -> None:
     page.get_by_text("All scores as a table").or_(page.get_by_text("全部得分")).first.wait_for(timeout=120_000)
     page.wait_for_function("() => document.querySelectorAll('.js-plotly-plot').length >= 3")  # culture dots, confusion, attention
     page.wait_for_timeout(1_500)  # the last rerun, after the cultures are measured, closes open lists
+
+
+def choose(page: Any, box: str, option: str) -> None:
+    """Picks from a list box; a rerun of the page closes an open list, then it is opened again."""
+    choice = page.get_by_role("option", name=option, exact=True)
+    for _ in range(20):
+        page.get_by_role("combobox", name=re.compile(box)).click()
+        page.wait_for_timeout(500)
+        if choice.count():
+            break
+    choice.click()
+
+
+def new_picture(page: Any, old: list[str]) -> str:
+    """The attention map once it is none of the old ones; while it is drawn anew there are two for a moment."""
+    found = page.wait_for_function(f"""old => {{
+        const pictures = [...document.querySelectorAll('{MAP} .hm image')].map(image => image.href.baseVal);
+        return pictures.length === 1 && !old.includes(pictures[0]) && pictures[0];
+    }}""", arg=old)
+    return str(found.json_value())
 
 
 def save(page: Any, name: str) -> None:
@@ -69,6 +90,20 @@ def test_typed_sentence_gets_label_coloured_tokens_and_maps(visit: Visit, langua
     assert page.get_by_role("textbox").first.evaluate("box => getComputedStyle(box).direction") == direction
     page.locator(".js-plotly-plot .heatmaplayer image, .js-plotly-plot .hm image").first.wait_for(state="attached")
     save(page, f"sentiment-{language}")
+    assert visit.complaints == []
+
+
+def test_attention_layer_and_head_change_the_map(visit: Visit) -> None:
+    page = visit.page
+    open_sentiment(visit)
+    ask(page, SENTENCES["en"][0])
+    wait_until_done(page)
+    pictures = [new_picture(page, [])]
+    for box, option in (("Layer", "Layer 1"), ("Head", "Head 2"), ("Layer", "Layer 2")):
+        choose(page, box, option)
+        pictures.append(new_picture(page, pictures))
+    labels = " ".join(page.locator(f"{MAP} .xaxislayer-above text").all_text_contents())
+    assert "wonderful" in labels and "CLS" in labels
     assert visit.complaints == []
 
 
