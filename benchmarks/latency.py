@@ -1,6 +1,6 @@
 """How long a reader waits: prediction and every method on the shipped model, beside the bare forward passes they need.
 
-`python -m benchmarks.latency [--model sentiment] [--repeats 5] [--output runs/latency.json]`
+`python -m benchmarks.latency [--model toy] [--repeats 5] [--output runs/latency.json]`
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import torch
 from audit import read_probe
 from models import load_classifier
 from models.classifier import Classifier
+from models.loading import list_checkpoints
 from models.tokens import tokenize
 from xai import METHODS, attention
 from xai.shap_values import warm_up
@@ -27,12 +28,13 @@ CULTURES = ("en-US", "zh-CN", "ar-EG", "hi-IN", "th-TH", "de-DE")
 def main() -> None:
     """Times everything over one sentence a culture and prints the table."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--model", default="sentiment")
+    parser.add_argument("--model", help="a name under checkpoints/ or a folder; the shipped model, else the first there is")
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--output", default="runs/latency.json")
     args = parser.parse_args()
+    names = list_checkpoints()
     started = time.perf_counter()
-    model = load_classifier(args.model)
+    model = load_classifier(args.model or ("sentiment" if "sentiment" in names else names[0]))
     loading = time.perf_counter() - started
     warm_up(model)
     texts = [next(s.text for s in read_probe() if s.culture == culture) for culture in CULTURES]
