@@ -28,6 +28,7 @@ def choose_language() -> None:
     if state.LANGUAGE not in st.session_state:
         asked = st.query_params.get(state.LANGUAGE)
         st.session_state[state.LANGUAGE] = asked if asked in LANGUAGES else default_language()
+    st.session_state[state.LANGUAGE] = language()  # set anew, or the switch forgets it when the first run is broken off by a click
     with st.sidebar:
         st.segmented_control("Language · 语言", list(LANGUAGES), format_func=LANGUAGES.__getitem__, key=state.LANGUAGE, required=True,
                              on_change=_write_choices_again)
