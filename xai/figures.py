@@ -11,6 +11,7 @@ from models.errors import InputError
 from xai.attention import AttentionMap
 
 MAX_TOKENS = 64  # places of a map that can still be read
+NAMED_COLUMNS = 32  # with more, names over the columns run into each other; they are those of the rows
 # Light to dark in both themes, readable without telling red from green (ColorBrewer Purples).
 SCALE = [[0.0, "#fcfbfd"], [0.15, "#dadaeb"], [0.4, "#9e9ac8"], [0.7, "#6a51a3"], [1.0, "#3f007d"]]
 
@@ -40,11 +41,11 @@ def attention_heatmap(
         )
     )
     ticks = {"tickmode": "array", "tickvals": places, "ticktext": labels, "showgrid": False, "zeroline": False}
-    figure.update_xaxes(**ticks, tickangle=-60 if count > 8 else 0, title=key_title, side="top")
+    figure.update_xaxes(**ticks, tickangle=-60 if count > 8 else 0, showticklabels=count <= NAMED_COLUMNS, title=key_title, side="top")
     figure.update_yaxes(**ticks, autorange="reversed", title=query_title, scaleanchor=None)
     size = max(320, 24 * count + 160)
     figure.update_layout(height=min(size, 900), margin={"l": 10, "r": 10, "t": 10, "b": 10}, paper_bgcolor="rgba(0,0,0,0)",
-                         plot_bgcolor="rgba(0,0,0,0)", font={"size": 13 if count <= 32 else 10})
+                         plot_bgcolor="rgba(0,0,0,0)", font={"size": 13 if count <= NAMED_COLUMNS else 10})
     return figure
 
 

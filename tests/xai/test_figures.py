@@ -9,7 +9,7 @@ from models.classifier import Classifier
 from models.errors import InputError
 from xai import attention
 from xai.attention import AttentionMap
-from xai.figures import MAX_TOKENS, attention_heatmap, heads_overview, select, visible
+from xai.figures import MAX_TOKENS, NAMED_COLUMNS, attention_heatmap, heads_overview, select, visible
 
 
 def attention_of(tokens: list[str], layers: int = 1, heads: int = 1) -> AttentionMap:
@@ -50,6 +50,13 @@ def test_long_texts_are_cut_at_64_places(count: int, drawn: int) -> None:
     assert np.asarray(figure.data[0].z) == pytest.approx(found.weights[0, 0, :drawn, :drawn], abs=5e-5)
     assert list(figure.layout.xaxis.ticktext) == [f"t{number}" for number in range(drawn)]
     assert figure.layout.height <= 900
+
+
+@pytest.mark.parametrize(("count", "named"), [(2, True), (NAMED_COLUMNS, True), (NAMED_COLUMNS + 1, False), (200, False)])
+def test_names_over_columns_are_left_out_where_they_would_overlap(count: int, named: bool) -> None:
+    figure = attention_heatmap(attention_of(["word"] * count), layer=0, head=0)
+    assert figure.layout.xaxis.showticklabels is named
+    assert figure.layout.yaxis.showticklabels is not False
 
 
 def test_labels_and_hover_are_no_markup() -> None:
