@@ -160,7 +160,8 @@ def finetune(
         else:
             said.unlink(missing_ok=True)
             run = _run_phase if phase.soup == 1 else _run_soup
-            result = run(model, corpus, tokenizer, phase, target, device, resume, progress)
+            lessons = teach(corpus, tokenizer, phase.teacher, target / "lessons.npz") if phase.teacher.datasets else None
+            result = run(model, corpus, tokenizer, phase, lessons, target, device, resume, progress)
             _finish(said, {"phase": phase.name, **result}, target / "model", model.save_pretrained)
         results.append(json.loads(said.read_text(encoding="utf-8")))
     for parameter in model.parameters():
@@ -180,13 +181,12 @@ def _finish(said: Path, result: dict[str, Any], weights: Path, save: Callable[[P
 
 
 def _run_phase(
-    model: Any, corpus: PackedCorpus, tokenizer: Any, phase: PhaseConfig, folder: Path, device: str, resume: bool,
-    progress: Progress,
+    model: Any, corpus: PackedCorpus, tokenizer: Any, phase: PhaseConfig, lessons: Lessons | None, folder: Path, device: str,
+    resume: bool, progress: Progress,
 ) -> dict[str, Any]:
     frozen = freeze(model, phase.freeze)
     length = model.config.max_position_embeddings
     rows = corpus.select(split="train", datasets=phase.datasets, labelled=True)
-    lessons = teach(corpus, tokenizer, phase.teacher, folder / "lessons.npz") if phase.teacher.datasets else None
     data = Labelled(corpus, rows, tokenizer, Augmenter(phase.augmentation, tokenizer), length, lessons, phase.teacher)
     plan = BatchPlan(data.lengths(), sampling_weights(corpus, rows, phase.sampling), epoch_rows=phase.sampling.epoch_rows or len(rows),
                      tokens=phase.loop.batch_tokens, seed=phase.loop.seed)
@@ -207,8 +207,8 @@ def _run_phase(
 
 
 def _run_soup(
-    model: Any, corpus: PackedCorpus, tokenizer: Any, phase: PhaseConfig, folder: Path, device: str, resume: bool,
-    progress: Progress,
+    model: Any, corpus: PackedCorpus, tokenizer: Any, phase: PhaseConfig, lessons: Lessons | None, folder: Path, device: str,
+    resume: bool, progress: Progress,
 ) -> dict[str, Any]:
     """Runs the phase once a seed from the same start and leaves the mean of their weights in the model.
 
@@ -226,7 +226,7 @@ def _run_soup(
             said.unlink(missing_ok=True)
             model.load_state_dict(start)
             seeded = replace(phase, loop=replace(phase.loop, seed=phase.loop.seed + number))
-            result = _run_phase(model, corpus, tokenizer, seeded, place, device, resume, progress)
+            result = _run_phase(model, corpus, tokenizer, seeded, lessons, place, device, resume, progress)
             weights = {name: value.contiguous() for name, value in model.state_dict().items()}
             _finish(said, result, finished, partial(save_file, weights))
         results.append(json.loads(said.read_text(encoding="utf-8")))

@@ -85,7 +85,7 @@ class Lessons:
         for place in np.flatnonzero(taught & own & (generator.random(len(rows)) < config.mixed)):
             first, last = np.searchsorted(self.languages, [fields["language"][place], fields["language"][place] + 1])
             longer = first + np.searchsorted(np.diff(self.ends[first : last + 1]), len(sequences[place]), side="right")
-            drawn = int(generator.integers(max(first, min(longer, last) - max(ALIKE, (last - first) // 50)), max(longer, first + 1)))
+            drawn = int(generator.integers(max(first, longer - max(ALIKE, (last - first) // 50)), max(longer, first + 1)))
             sequences[place], targets[place] = self.ids[self.ends[drawn] : self.ends[drawn + 1]].astype(np.int64), self.judged[drawn]
         return sequences, targets
 
@@ -136,6 +136,8 @@ class Teacher:
 
     def __call__(self, sequences: list[np.ndarray], language: int) -> np.ndarray:
         """Probability (0-1) of each class for each sequence of token ids of a language (sequences, classes), float32."""
+        if not len(sequences):  # scikit-learn refuses to transform nothing
+            return np.zeros((0, self.classes), dtype=np.float32)
         texts, matrix = self._texts(sequences), self.matrices[language]
         features = hstack([vectorizer.transform(texts) for vectorizer in self.vectorizers]).tocsr()
         return np.asarray(softmax(features @ matrix[:-1] + matrix[-1], axis=1), dtype=np.float32)
@@ -153,7 +155,7 @@ class Teacher:
             others = np.setdiff1d(every[self.corpus.rows["language"][every] == language], own)
             found = sorted(self._mixtures(own, others), key=len)
             mixtures += found
-            judged.append(self(found, language) if found else np.zeros((0, self.classes), dtype=np.float32))
+            judged.append(self(found, language))
             languages.append(np.full(len(found), language))
         ends = np.cumsum([0, *(len(mixture) for mixture in mixtures)])
         ids = np.concatenate(mixtures) if mixtures else np.zeros(0, dtype=np.int64)

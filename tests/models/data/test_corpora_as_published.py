@@ -76,6 +76,13 @@ def test_rows_labels_and_splits_are_those_of_the_readme(name: str) -> None:
     assert sum(isinstance(item, Fault) for item in items) == FAULTS.get(name, 0)
 
 
+def test_slipped_labels_are_those_of_the_first_hindi_training_lines() -> None:
+    examples = [item for item in IMPORTERS["umsab"](published("umsab")) if isinstance(item, Example)]
+    hindi = [example.label for example in examples if (example.language, example.split) == ("hi", "train")]
+    assert set(hindi[:906]) == {""}
+    assert "" not in hindi[906:] + [example.label for example in examples if (example.language, example.split) != ("hi", "train")]
+
+
 def test_goemotions_and_brighter_have_their_rows() -> None:
     goemotions = Counter(item.split for item in IMPORTERS["goemotions"](published("goemotions")) if isinstance(item, Example))
     assert goemotions == {"train": 43_410, "validation": 5_426}

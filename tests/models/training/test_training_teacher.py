@@ -174,6 +174,12 @@ def test_rows_of_other_languages_keep_their_label(packed: PackedCorpus, tokenize
     assert not (targets[~other] == np.eye(3)[packed.rows["label"][rows[~other]]]).all(1).any()
 
 
+def test_there_may_be_no_row_but_its_own(packed: PackedCorpus, tokenizer: Any) -> None:
+    every = Teacher(packed, tokenizer, TeacherConfig(datasets=("umsab", "talks"), mixed=0.5, foreign=0.5, mixtures=80)).lessons()
+    assert not np.isnan(every.opinions[packed.select(split="train", labelled=True)]).any()
+    assert len(every.judged) > 60
+
+
 def test_lessons_are_kept_and_made_anew_for_other_settings(
     packed: PackedCorpus, tokenizer: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
