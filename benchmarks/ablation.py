@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 from tqdm import tqdm
-from transformers import BertForSequenceClassification
+from transformers import AutoModelForSequenceClassification
 from transformers.utils import logging
 
 from models.config import load_config, to_mapping
@@ -55,8 +55,8 @@ def noise(**changes: float) -> Change:
 VARIANTS: dict[str, Change] = {
     "plain": lambda config: config,
     "no pre-training": lambda config: replace(config, pretrained=False),
-    "freeze embeddings": phase(freeze=("bert.embeddings",)),
-    "freeze embeddings and layer 1": phase(freeze=("bert.embeddings", "bert.encoder.layer.0")),
+    "freeze embeddings": phase(freeze=("model.embeddings",)),
+    "freeze embeddings and layer 1": phase(freeze=("model.embeddings", "model.layers.0")),
     "FGM, epsilon 0.3": phase(adversarial=AdversarialConfig("fgm", epsilon=0.3)),
     "FreeLB, epsilon 0.3": phase(adversarial=AdversarialConfig("freelb", epsilon=0.3)),
     "split pieces 0.15": noise(piece_split=0.15),
@@ -114,7 +114,7 @@ def measure(config: FinetuningConfig, packed: PackedCorpus, tokenizer: Any, fold
     started = time.perf_counter()
     finetune(packed, tokenizer, folder / f"pretraining-{seed}" / "model", config, folder / "transfer")
     seconds = time.perf_counter() - started
-    model = BertForSequenceClassification.from_pretrained(str(folder / "transfer" / "model")).eval()
+    model = AutoModelForSequenceClassification.from_pretrained(str(folder / "transfer" / "model")).eval()
     rows = packed.select(split="validation", labelled=True)
     score, loss = development_score(model, Labelled(packed, rows, tokenizer, None, model.config.max_position_embeddings), device="cpu")
     return {"macro_f1": score, "loss": loss, "seconds": seconds}

@@ -101,10 +101,8 @@ def format_card(config: RunConfig, run: dict[str, Any], report: dict[str, Any]) 
 
 
 def training_cost(run: dict[str, Any]) -> str:
-    """What each stage took, in words; of the run it started from first."""
+    """What each stage took, in words."""
     lines = []
-    if run.get("start"):
-        lines += [training_cost(run["start"]).rsplit("\n", 1)[0], "- Its pieces were taken over into a new vocabulary (fast vocabulary transfer)."]
     stages = run.get("stages", {})
     pre = stages.get("pretraining")
     if pre:

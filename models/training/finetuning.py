@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
 from torch.nn.functional import cross_entropy
-from transformers import BertForSequenceClassification
+from transformers import AutoModelForSequenceClassification
 
 from models.data.pack import PackedCorpus
 from models.disk import replacing
@@ -24,8 +24,8 @@ from models.training.adversarial import AdversarialConfig, LabelledBatch, backwa
 from models.training.augmentation import AugmentationConfig, Augmenter
 from models.training.batches import BatchPlan, Sampling, pad, sampling_weights
 from models.training.loop import LoopConfig, TrainingLoop
+from models.training.pretraining import dropout
 from models.training.teacher import Lessons, TeacherConfig, teach
-from models.training.transplant import transplant
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class PhaseConfig:
     loop: LoopConfig = field(default_factory=LoopConfig)
     datasets: tuple[str, ...] | None = None  # None = every labelled dataset
     sampling: Sampling = field(default_factory=Sampling)
-    freeze: tuple[str, ...] = ()  # beginnings of parameter names that stay as they are, e.g. bert.embeddings
+    freeze: tuple[str, ...] = ()  # beginnings of parameter names that stay as they are, e.g. model.embeddings
     label_smoothing: float = 0.0
     adversarial: AdversarialConfig = field(default_factory=AdversarialConfig)
     augmentation: AugmentationConfig = field(default_factory=AugmentationConfig)
@@ -56,7 +56,6 @@ class FinetuningConfig:
     phases: tuple[PhaseConfig, ...]
     pretrained: bool = True  # False starts from random weights, to measure what pre-training gives
     dropout: float = 0.1  # of the hidden states and the classifier
-    start: str = ""  # folder of a classifier with another vocabulary to go on from, instead of the pre-trained encoder
 
 
 class Labelled:
@@ -92,19 +91,17 @@ class Labelled:
         return LabelledBatch(*(torch.from_numpy(value).to(device) for value in (input_ids, attention, labels)))
 
 
-def new_classifier(pretrained: str | Path, labels: tuple[str, ...], config: FinetuningConfig, seed: int, tokenizer: Any = None) -> Any:
-    """A classifier on the pre-trained encoder in a folder, with a fresh head; or the one the settings start from."""
+def new_classifier(pretrained: str | Path, labels: tuple[str, ...], config: FinetuningConfig, seed: int) -> Any:
+    """A classifier on the pre-trained encoder in a folder, with a fresh head."""
     torch.manual_seed(seed)
     settings = {
         "num_labels": len(labels),
         "id2label": dict(enumerate(labels)),
         "label2id": {label: index for index, label in enumerate(labels)},
-        "hidden_dropout_prob": config.dropout,
+        **dropout(config.dropout),
     }
-    if config.start:
-        return transplant(config.start, tokenizer, **settings)
-    model = BertForSequenceClassification.from_pretrained(str(pretrained), **settings)
-    return model if config.pretrained else BertForSequenceClassification(model.config)
+    model = AutoModelForSequenceClassification.from_pretrained(str(pretrained), **settings)
+    return model if config.pretrained else AutoModelForSequenceClassification.from_config(model.config)
 
 
 def freeze(model: Any, beginnings: tuple[str, ...]) -> int:
@@ -150,13 +147,13 @@ def finetune(
 ) -> list[dict[str, Any]]:
     """Runs all phases, saves the classifier in `folder`/model and returns one result a phase."""
     folder = Path(folder)
-    model = new_classifier(pretrained, tuple(corpus.manifest["labels"]), config, config.phases[0].loop.seed, tokenizer).to(device)
+    model = new_classifier(pretrained, tuple(corpus.manifest["labels"]), config, config.phases[0].loop.seed).to(device)
     results = []
     for number, phase in enumerate(config.phases):
         target = folder / f"{number}-{phase.name}"
         said = target / "result.json"
         if resume and said.is_file():
-            model = BertForSequenceClassification.from_pretrained(str(target / "model")).to(device)
+            model = AutoModelForSequenceClassification.from_pretrained(str(target / "model")).to(device)
         else:
             said.unlink(missing_ok=True)
             run = _run_phase if phase.soup == 1 else _run_soup

@@ -1,4 +1,4 @@
-"""Masked-language-model and next-sentence pre-training of a BERT-type encoder (Devlin et al. 2019)."""
+"""Masked-language-model and next-sentence pre-training (Devlin et al. 2019) of a BERT-type encoder (Warner et al. 2024)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch.nn.functional import cross_entropy
-from transformers import BertConfig, BertForPreTraining
+from transformers import ModernBertConfig, ModernBertForMaskedLM
 
 from models.data.pack import PackedCorpus
 from models.progress import Progress, no_progress
@@ -26,7 +26,7 @@ class EncoderConfig:
     hidden_size: int = 256
     num_hidden_layers: int = 4
     num_attention_heads: int = 4
-    intermediate_size: int = 1_024
+    intermediate_size: int = 512  # of each of the two halves of the gated layer
     max_length: int = 128  # positions
     dropout: float = 0.1
 
@@ -46,7 +46,7 @@ class MaskedBatch:
     """One pre-training batch; all tensors are int64.
 
     Attributes:
-        input_ids, attention_mask, token_type_ids: (batch, length).
+        input_ids, attention_mask: (batch, length).
         masked: Flat indices into batch × length of the positions to predict (masked,).
         originals: The token ids that stood there (masked,).
         next_labels: 0 = the second sentence follows, 1 = it does not, -100 = a single sentence (batch,).
@@ -54,7 +54,6 @@ class MaskedBatch:
 
     input_ids: torch.Tensor
     attention_mask: torch.Tensor
-    token_type_ids: torch.Tensor
     masked: torch.Tensor
     originals: torch.Tensor
     next_labels: torch.Tensor
@@ -90,20 +89,18 @@ class Masker:
     def batch(self, indices: np.ndarray, seed: int, step: int) -> MaskedBatch:
         """A masked batch; the same seed and step give the same one."""
         generator = np.random.default_rng([seed, step])
-        sequences, types, following = [], [], []
+        sequences, following = [], []
         for index in indices:
             first = self.corpus.input_ids(self.rows[index])
             second, label = self._second(int(index), generator)
             if second is None:
                 sequences.append(np.concatenate(([self.cls], first[: self.length - 2], [self.sep])))
-                types.append(np.zeros(len(sequences[-1]), dtype=np.int64))
             else:
                 half = (self.length - 3) // 2
                 first, second = first[:half], second[:half]
                 sequences.append(np.concatenate(([self.cls], first, [self.sep], second, [self.sep])))
-                types.append(np.repeat([0, 1], [len(first) + 2, len(second) + 1]))
             following.append(label)
-        input_ids, token_types = pad(sequences, self.pad), pad(types, 0)
+        input_ids = pad(sequences, self.pad)
         attention = input_ids != self.pad
         candidates = attention & (input_ids != self.cls) & (input_ids != self.sep)
         chosen = candidates & (generator.random(input_ids.shape) < self.config.masked_share)
@@ -113,7 +110,7 @@ class Masker:
         replaced = np.where(kind < 0.8, self.mask, originals)
         random = generator.integers(self.first_piece, self.vocab_size, len(masked))
         input_ids.ravel()[masked] = np.where((kind >= 0.8) & (kind < 0.9), random, replaced)
-        values = (input_ids, attention.astype(np.int64), token_types, masked, originals, np.array(following))
+        values = (input_ids, attention.astype(np.int64), masked, originals, np.array(following))
         return MaskedBatch(*(torch.from_numpy(np.ascontiguousarray(value)) for value in values))
 
     def _second(self, index: int, generator: np.random.Generator) -> tuple[np.ndarray | None, int]:
@@ -135,38 +132,62 @@ def _following(fields: np.ndarray) -> np.ndarray:
     return np.array([place.get((document, position + 1), -1) for document, position in keys])
 
 
-def new_encoder(config: EncoderConfig, tokenizer: Any, seed: int) -> BertForPreTraining:
-    """A BERT encoder with random weights, its prediction and next-sentence heads on top."""
+class Encoder(torch.nn.Module):
+    """A ModernBERT encoder with its masked-language head and, on the mean over the tokens of a text, a next-sentence head.
+
+    All layers attend to all tokens. The mean rather than the vector of the classifying token speaks for a text, here and in the
+    classifier: in a small model it lets every piece reach the answer from the first step on.
+    """
+
+    def __init__(self, config: ModernBertConfig) -> None:
+        """Random weights."""
+        super().__init__()
+        self.masked = ModernBertForMaskedLM(config)
+        self.next_sentence = torch.nn.Linear(config.hidden_size, 2)
+
+
+def new_encoder(config: EncoderConfig, tokenizer: Any, seed: int) -> Encoder:
+    """An encoder with random weights and both heads."""
     torch.manual_seed(seed)
-    return BertForPreTraining(
-        BertConfig(
+    return Encoder(
+        ModernBertConfig(
             vocab_size=len(tokenizer),
             hidden_size=config.hidden_size,
             num_hidden_layers=config.num_hidden_layers,
             num_attention_heads=config.num_attention_heads,
             intermediate_size=config.intermediate_size,
             max_position_embeddings=config.max_length,
-            hidden_dropout_prob=config.dropout,
-            attention_probs_dropout_prob=config.dropout,
+            layer_types=["full_attention"] * config.num_hidden_layers,
+            classifier_pooling="mean",
             pad_token_id=tokenizer.pad_token_id,
+            cls_token_id=tokenizer.cls_token_id,
+            sep_token_id=tokenizer.sep_token_id,
+            bos_token_id=tokenizer.cls_token_id,
+            eos_token_id=tokenizer.sep_token_id,
+            **dropout(config.dropout),
         )
     )
 
 
-def pretraining_loss(model: Any, batch: MaskedBatch) -> tuple[torch.Tensor, dict[str, float]]:
+def dropout(share: float) -> dict[str, float]:
+    """The settings of the architecture that zero a share of the hidden features during training."""
+    return dict.fromkeys(("embedding_dropout", "mlp_dropout", "attention_dropout", "classifier_dropout"), share)
+
+
+def pretraining_loss(model: Encoder, batch: MaskedBatch) -> tuple[torch.Tensor, dict[str, float]]:
     """Sum of both losses in nats; only masked positions go through the vocabulary layer."""
-    output = model.bert(
-        input_ids=batch.input_ids, attention_mask=batch.attention_mask, token_type_ids=batch.token_type_ids
-    )
-    hidden = output.last_hidden_state.flatten(0, 1)[batch.masked]
+    masked = model.masked
+    hidden = masked.model(input_ids=batch.input_ids, attention_mask=batch.attention_mask).last_hidden_state
     # the mean of nothing would be NaN: in a short batch it happens that no position was drawn
-    scores = model.cls.predictions(hidden).float()
+    scores = masked.decoder(masked.head(hidden.flatten(0, 1)[batch.masked])).float()
     masked_loss = cross_entropy(scores, batch.originals, reduction="sum") / max(1, len(batch.masked))
     values = {"masked_loss": masked_loss.item()}
     loss = masked_loss
-    if (batch.next_labels >= 0).any():
-        next_scores = model.cls.seq_relationship(output.pooler_output).float()
-        next_loss = cross_entropy(next_scores, batch.next_labels, ignore_index=-100)
+    paired = batch.next_labels >= 0
+    if paired.any():
+        seen = batch.attention_mask[paired].unsqueeze(-1)
+        pooled = (hidden[paired] * seen).sum(1) / seen.sum(1)
+        next_loss = cross_entropy(model.next_sentence(masked.head(pooled)).float(), batch.next_labels[paired])
         loss = loss + next_loss
         values["next_sentence_loss"] = next_loss.item()
     return loss, values
@@ -191,6 +212,6 @@ def pretrain(
 
     loop = TrainingLoop(model, plan, config.loop, folder)
     result = loop.run(loss, resume=resume, progress=progress)
-    model.save_pretrained(Path(folder) / "model")
+    model.masked.save_pretrained(Path(folder) / "model")
     tokenizer.save_pretrained(Path(folder) / "model")
     return {**result, "padding_percent": plan.padding_waste()}

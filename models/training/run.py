@@ -74,8 +74,8 @@ def run_stages(
         done = {stage: result for stage, result in done.items() if stage not in stages}
         _write_done(done, done_path)
     for stage in STAGES:
-        if stage not in stages or (stage in done and stage != "export") or (stage == "pretraining" and config.finetuning.start):
-            continue  # a run that starts from a classifier has no use for an encoder of its own
+        if stage not in stages or (stage in done and stage != "export"):
+            continue
         done[stage] = _run_stage(stage, config, folder, device, resume, report(stage), done)
         _write_done(done, done_path)
     return done
@@ -149,9 +149,6 @@ def export(config: RunConfig, folder: Path, done: dict[str, Any]) -> dict[str, A
         raise ConfigError(f"{source} does not exist; run the finetuning stage first.")
     model = AutoModelForSequenceClassification.from_pretrained(str(source), dtype=torch.float32).half()
     settings = {"config": to_mapping(config), "git_commit": git_commit(), "stages": done}
-    before = Path(config.finetuning.start) / "run.yaml"
-    if config.finetuning.start and before.is_file():
-        settings["start"] = yaml.safe_load(before.read_text(encoding="utf-8"))
     with replacing(target) as temporary:
         model.save_pretrained(temporary, max_shard_size="45MB")
         load_tokenizer(source).save_pretrained(temporary)

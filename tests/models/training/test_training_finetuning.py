@@ -13,7 +13,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 from torch.nn.functional import cross_entropy
-from transformers import BertForPreTraining, BertForSequenceClassification
+from transformers import AutoModelForSequenceClassification, ModernBertForMaskedLM
 
 from models.data.pack import PackConfig, PackedCorpus, pack_rows
 from models.errors import ConfigError, CorpusError
@@ -45,7 +45,7 @@ def encoder(tokenizer: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a random encoder, as the pre-training stage leaves it."""
     folder = tmp_path_factory.mktemp("encoder")
     shape = EncoderConfig(hidden_size=32, num_hidden_layers=2, num_attention_heads=2, intermediate_size=64, max_length=48)
-    new_encoder(shape, tokenizer, 1).save_pretrained(folder)
+    new_encoder(shape, tokenizer, 1).masked.save_pretrained(folder)
     return folder
 
 
@@ -68,7 +68,7 @@ def rows_of(corpus: PackedCorpus, tokenizer: Any, split: str = "train", augmente
 
 
 def load(folder: Path) -> dict[str, torch.Tensor]:
-    return BertForSequenceClassification.from_pretrained(folder).state_dict()
+    return AutoModelForSequenceClassification.from_pretrained(folder).state_dict()
 
 
 @pytest.mark.parametrize("device", DEVICES)
@@ -76,7 +76,7 @@ def test_simple_task_is_learnt(held_out: PackedCorpus, tokenizer: Any, encoder: 
     """Openings and endings of the development rows never met in training; the middle alone decides the label."""
     loop = dataclasses.replace(LOOP, steps=150, learning_rate=0.003, ema_decay=0.9, evaluate_every=15, seed=2)
     results = finetune(held_out, tokenizer, encoder, config({"loop": loop}, dropout=0.0), tmp_path, device=device)
-    model = BertForSequenceClassification.from_pretrained(tmp_path / "model").eval()
+    model = AutoModelForSequenceClassification.from_pretrained(tmp_path / "model").eval()
     data = rows_of(held_out, tokenizer, "development")
     batch = data.batch(np.arange(len(data.rows)), 0, 0, "cpu")
     with torch.inference_mode():
@@ -90,16 +90,16 @@ def test_simple_task_is_learnt(held_out: PackedCorpus, tokenizer: Any, encoder: 
 
 
 def test_frozen_weights_are_bit_equal_and_the_others_move(packed: PackedCorpus, tokenizer: Any, encoder: Path, tmp_path: Path) -> None:
-    phases = config({"freeze": ("bert.embeddings", "bert.encoder.layer.0"), **EVERYTHING}, {"freeze": ("bert",)})
+    phases = config({"freeze": ("model.embeddings", "model.layers.0"), **EVERYTHING}, {"freeze": ("model",)})
     before = new_classifier(encoder, LABELS, phases, 1).state_dict()
     results = finetune(packed, tokenizer, encoder, phases, tmp_path)
     first, second = load(tmp_path / "0-phase0" / "model"), load(tmp_path / "1-phase1" / "model")
     for name, value in before.items():
-        frozen = name.startswith(("bert.embeddings", "bert.encoder.layer.0"))
+        frozen = name.startswith(("model.embeddings", "model.layers.0"))
         if frozen or not name.endswith("key.bias"):  # a key bias has no effect, so it may or may not move
             assert torch.equal(first[name], value) == frozen, name
-        assert torch.equal(second[name], first[name]) == name.startswith("bert"), name
-    sizes = [sum(v.numel() for n, v in before.items() if n.startswith(start)) for start in (("bert.embeddings", "bert.encoder.layer.0"), "bert")]
+        assert torch.equal(second[name], first[name]) == name.startswith("model"), name
+    sizes = [sum(v.numel() for n, v in before.items() if n.startswith(start)) for start in (("model.embeddings", "model.layers.0"), "model")]
     assert [result["frozen_values"] for result in results] == sizes
     assert dict.fromkeys(before, True) == {name: torch.equal(value, second[name]) for name, value in load(tmp_path / "model").items()}
 
@@ -124,12 +124,12 @@ def test_freezing_nothing_or_everything_is_refused(tiny_bert_of: Callable[..., A
 
 
 def test_classifier_takes_the_encoder_or_starts_anew(encoder: Path) -> None:
-    trained = BertForPreTraining.from_pretrained(encoder).bert.state_dict()
+    trained = ModernBertForMaskedLM.from_pretrained(encoder).model.state_dict()
     taken, anew = (new_classifier(encoder, LABELS, config({}, pretrained=flag, dropout=0.3), 1) for flag in (True, False))
-    assert all(torch.equal(value, trained[name]) for name, value in taken.bert.state_dict().items())
-    assert not torch.equal(anew.bert.embeddings.word_embeddings.weight, trained["embeddings.word_embeddings.weight"])
+    assert all(torch.equal(value, trained[name]) for name, value in taken.model.state_dict().items())
+    assert not torch.equal(anew.get_input_embeddings().weight, trained["embeddings.tok_embeddings.weight"])
     for model in (taken, anew):
-        assert (model.config.id2label, model.config.hidden_dropout_prob) == (dict(enumerate(LABELS)), 0.3)
+        assert (model.config.id2label, model.config.mlp_dropout) == (dict(enumerate(LABELS)), 0.3)
         assert model.classifier.weight.shape == (3, 32)
     heads = [new_classifier(encoder, LABELS, config({}), seed).classifier.weight for seed in (1, 1, 2)]
     assert torch.equal(heads[0], heads[1])
@@ -181,7 +181,7 @@ def test_development_score_does_not_depend_on_batches(held_out: PackedCorpus, to
 
 
 def test_finished_phases_are_kept_when_resuming(packed: PackedCorpus, tokenizer: Any, encoder: Path, tmp_path: Path) -> None:
-    phases = config(EVERYTHING, {"datasets": ("umsab",), "sampling": Sampling(epoch_rows=30), "freeze": ("bert.embeddings",)})
+    phases = config(EVERYTHING, {"datasets": ("umsab",), "sampling": Sampling(epoch_rows=30), "freeze": ("model.embeddings",)})
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     results = finetune(packed, tokenizer, encoder, phases, whole)
     assert [result["phase"] for result in results] == ["phase0", "phase1"]
@@ -206,7 +206,7 @@ def test_loss_is_smoothed_and_adversarial(packed: PackedCorpus, tokenizer: Any, 
 
 
 def test_soup_is_the_mean_of_its_seeds(packed: PackedCorpus, tokenizer: Any, encoder: Path, tmp_path: Path) -> None:
-    phases = config({"soup": 3, "freeze": ("bert.embeddings",)})
+    phases = config({"soup": 3, "freeze": ("model.embeddings",)})
     (result,) = finetune(packed, tokenizer, encoder, phases, tmp_path)
     kept = [load_file(tmp_path / "0-phase0" / f"seed-{seed}" / "kept.safetensors") for seed in (1, 2, 3)]
     assert [read_log(tmp_path / "0-phase0" / f"seed-{seed}")[-1]["step"] for seed in (1, 2, 3)] == [6, 6, 6]

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 from torch.nn.functional import cross_entropy
-from transformers import BertForPreTraining
+from transformers import ModernBertForMaskedLM
 
 from models.data.pack import PackedCorpus
 from models.training import pretraining as pretraining_module
@@ -69,7 +69,6 @@ def test_originals_and_shape_of_single_sentences(packed: PackedCorpus, tokenizer
     made = masker(packed, tokenizer, pair_share=0.0)
     indices, batch = next(batches(made, 1))
     assert batch.next_labels.tolist() == [-100] * len(indices)
-    assert batch.token_type_ids.sum() == 0
     for row, ids in zip(made.rows, unmasked(batch), strict=True):
         expected = [CLS, *packed.input_ids(row).tolist(), SEP]
         assert ids.tolist() == expected + [PAD] * (len(ids) - len(expected))
@@ -95,7 +94,7 @@ def test_next_sentence_labels_say_the_truth(
     place = {(row["document"], row["position"]): number for number, row in enumerate(table_rows) if row["document"]}
     labels: list[int] = []
     for indices, batch in batches(made, 12):
-        for index, ids, types, label in zip(indices, unmasked(batch), batch.token_type_ids.numpy(), batch.next_labels.tolist(), strict=True):
+        for index, ids, label in zip(indices, unmasked(batch), batch.next_labels.tolist(), strict=True):
             row = table_rows[made.rows[index]]
             following = place.get((row["document"], row["position"] + 1))
             true = following is not None and following in made.rows
@@ -106,7 +105,6 @@ def test_next_sentence_labels_say_the_truth(
             second = ids[cut + 1 : cut + 1 + ids[cut + 1 :].tolist().index(SEP)].tolist()
             assert ids[1:cut].tolist() == packed.input_ids(made.rows[index]).tolist()[:HALF]
             assert (second == packed.input_ids(following).tolist()[:HALF]) == (label == 0)
-            assert types.tolist() == [0] * (cut + 1) + [1] * (len(second) + 1) + [0] * (len(ids) - cut - len(second) - 2)
             labels.append(label)
     assert within(sum(labels), len(labels), 0.5 - 0.5 / len(made.by_length))
 
@@ -165,10 +163,12 @@ def test_losses_are_those_of_the_whole_model(packed: PackedCorpus, tokenizer: An
     model = new_encoder(TINY, tokenizer, 1).eval()
     batch = masker(packed, tokenizer, pair_share=1.0).batch(np.arange(30), 1, 0)
     loss, values = pretraining_loss(model, batch)
-    output = model(input_ids=batch.input_ids, attention_mask=batch.attention_mask, token_type_ids=batch.token_type_ids)
-    masked = cross_entropy(output.prediction_logits.flatten(0, 1)[batch.masked], batch.originals)
-    paired = batch.next_labels >= 0
-    following = cross_entropy(output.seq_relationship_logits[paired], batch.next_labels[paired])
+    output = model.masked(input_ids=batch.input_ids, attention_mask=batch.attention_mask)
+    masked = cross_entropy(output.logits.flatten(0, 1)[batch.masked], batch.originals)
+    paired = np.flatnonzero(batch.next_labels >= 0)
+    last = model.masked.model(input_ids=batch.input_ids, attention_mask=batch.attention_mask).last_hidden_state
+    means = torch.stack([last[row, batch.attention_mask[row] == 1].mean(0) for row in paired])
+    following = cross_entropy(model.next_sentence(model.masked.head(means)), batch.next_labels[paired])
     assert values == pytest.approx({"masked_loss": masked.item(), "next_sentence_loss": following.item()}, rel=1e-5)
     assert loss.item() == pytest.approx(masked.item() + following.item(), rel=1e-5)
     assert values["masked_loss"] == pytest.approx(np.log(len(tokenizer)), abs=0.5)  # nothing is learnt yet
@@ -186,10 +186,11 @@ def test_batch_without_masked_positions_has_no_nan(packed: PackedCorpus, tokeniz
 
 def test_new_encoder_has_the_shape_asked_for(tokenizer: Any) -> None:
     model, same, other = (new_encoder(TINY, tokenizer, seed) for seed in (1, 1, 2))
-    assert model.bert.embeddings.word_embeddings.weight.shape == (len(tokenizer), 32)
-    assert model.bert.embeddings.position_embeddings.weight.shape == (48, 32)
-    assert len(model.bert.encoder.layer) == 1
-    first = [next(m.bert.encoder.parameters()) for m in (model, same, other)]
+    assert model.masked.get_input_embeddings().weight.shape == (len(tokenizer), 32)
+    assert model.masked.config.max_position_embeddings == 48
+    assert model.masked.config.layer_types == ["full_attention"]
+    assert model.masked.get_output_embeddings().weight is model.masked.get_input_embeddings().weight
+    first = [next(m.masked.model.layers.parameters()) for m in (model, same, other)]
     assert torch.equal(first[0], first[1])
     assert not torch.equal(first[0], first[2])
 
@@ -205,7 +206,8 @@ def test_pretraining_from_shards_learns_and_saves(
     assert np.mean(masked[-10:]) < 0.8 * np.mean(masked[:5])
     assert (result["steps"], result["stopped_early"]) == (60, False)
     assert 0 < result["padding_percent"] < 20  # a hundred rows make small pools; the toy corpus is held to 5
-    saved = BertForPreTraining.from_pretrained(tmp_path / "model").eval()
+    saved = new_encoder(TINY, tokenizer, 2).eval()
+    saved.masked = ModernBertForMaskedLM.from_pretrained(tmp_path / "model")
     batch = masker(packed, tokenizer).batch(np.arange(144 - 16), 9, 9)
     with torch.inference_mode():
         assert pretraining_loss(saved, batch)[1]["masked_loss"] < np.mean(masked[:5]) * 0.8
