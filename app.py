@@ -16,6 +16,6 @@ page = st.navigation(
     }
 )
 with shown_errors():
-    show_frame()
+    show_frame(page.url_path)
     warm_up()
 page.run()

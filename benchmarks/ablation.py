@@ -55,8 +55,8 @@ def noise(**changes: float) -> Change:
 VARIANTS: dict[str, Change] = {
     "plain": lambda config: config,
     "no pre-training": lambda config: replace(config, pretrained=False),
-    "freeze embeddings": phase(freeze=("model.embeddings",)),
-    "freeze embeddings and layer 1": phase(freeze=("model.embeddings", "model.layers.0")),
+    "freeze embeddings": phase(freeze=("model.embed_tokens",)),
+    "freeze embeddings and layer 1": phase(freeze=("model.embed_tokens", "model.layers.0")),
     "FGM, epsilon 0.3": phase(adversarial=AdversarialConfig("fgm", epsilon=0.3)),
     "FreeLB, epsilon 0.3": phase(adversarial=AdversarialConfig("freelb", epsilon=0.3)),
     "split pieces 0.15": noise(piece_split=0.15),

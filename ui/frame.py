@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit
+
 import streamlit as st
 
 from models.errors import CheckpointError
@@ -10,11 +12,16 @@ from ui import state
 from ui.caches import DEFAULT_MODEL, active_model, job_runner, model_names
 from ui.texts import LANGUAGES, default_language, language, text
 
-# Boxes and texts take the direction of what stands in them; Streamlit has no setting for it.
+# Boxes and texts take the direction of what stands in them; Streamlit has no setting for it. And a server's very first visitor who
+# comes by a link to a page is told that there is no such page before app.py could name its pages: where there is one, that goes.
 _direction = st.components.v2.component("culturelens_direction", html="<span></span>", js="""
-export default function() {
+export default function({ data }) {
   const places = 'textarea, [data-testid="stText"], [data-testid="stButton"] p';
-  const mark = () => document.querySelectorAll(places).forEach((place) => { place.dir = 'auto'; });
+  const mark = () => {
+    document.querySelectorAll(places).forEach((place) => { place.dir = 'auto'; });
+    const dialog = data.known && document.querySelector('[role="dialog"]');
+    if (dialog && dialog.textContent.startsWith('Page not found')) dialog.querySelector('button[aria-label="Close"]')?.click();
+  };
   const watcher = new MutationObserver(mark);
   watcher.observe(document.body, { childList: true, subtree: true });
   mark();
@@ -43,8 +50,8 @@ def _write_choices_again() -> None:
             st.session_state[key] = st.session_state[key]
 
 
-def show_frame() -> None:
-    """The active model and the job strip."""
+def show_frame(page: str) -> None:
+    """The active model and the job strip around the page of that path ("" = the first)."""
     names = model_names()
     with st.sidebar:
         if names:
@@ -53,7 +60,8 @@ def show_frame() -> None:
         own, everybody = job_runner().counts(state.visitor())
         if everybody:
             st.caption(text("frame-jobs", own=own, everybody=everybody))
-        _direction(key="direction")
+        asked = urlsplit(st.context.url or "").path.strip("/")
+        _direction(key="direction", data={"known": asked.endswith(page) and bool(page or not asked)})
 
 
 def warm_up() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -36,7 +37,7 @@ class PhaseConfig:
     loop: LoopConfig = field(default_factory=LoopConfig)
     datasets: tuple[str, ...] | None = None  # None = every labelled dataset
     sampling: Sampling = field(default_factory=Sampling)
-    freeze: tuple[str, ...] = ()  # beginnings of parameter names that stay as they are, e.g. model.embeddings
+    freeze: tuple[str, ...] = ()  # beginnings of parameter names that stay as they are, e.g. model.embed_tokens
     label_smoothing: float = 0.0
     adversarial: AdversarialConfig = field(default_factory=AdversarialConfig)
     augmentation: AugmentationConfig = field(default_factory=AugmentationConfig)
@@ -55,7 +56,7 @@ class FinetuningConfig:
 
     phases: tuple[PhaseConfig, ...]
     pretrained: bool = True  # False starts from random weights, to measure what pre-training gives
-    dropout: float = 0.1  # of the hidden states and the classifier
+    dropout: float = 0.1  # share of the attention weights left out
 
 
 class Labelled:
@@ -102,6 +103,30 @@ def new_classifier(pretrained: str | Path, labels: tuple[str, ...], config: Fine
     }
     model = AutoModelForSequenceClassification.from_pretrained(str(pretrained), **settings)
     return model if config.pretrained else AutoModelForSequenceClassification.from_config(model.config)
+
+
+def second_opinion(model: Any, batch: LabelledBatch, share: float) -> LabelledBatch:
+    """The batch with targets that are to a share the model's own probabilities."""
+    with torch.no_grad():
+        said = model(input_ids=batch.input_ids, attention_mask=batch.attention_mask).logits.float().softmax(-1)
+    labels = batch.labels if batch.labels.ndim == 2 else torch.eye(said.shape[1], device=said.device)[batch.labels]
+    return replace(batch, labels=(1 - share) * labels + share * said)
+
+
+def write_lexicon(model: Any, lexicon: np.ndarray, spread: float) -> None:
+    """Writes what is said of each piece (pieces, values) into the first features of its embedding, with a root mean square of `spread`.
+
+    Raises:
+        ConfigError: An embedding has fewer features than the lexicon has values.
+    """
+    weight = model.get_input_embeddings().weight
+    if lexicon.shape[1] > weight.shape[1]:
+        raise ConfigError(f"The lexicon has {lexicon.shape[1]} values a piece, the embeddings have {weight.shape[1]}; "
+                          "set teacher lexicon to 0 or take a larger hidden_size.")
+    said = lexicon[lexicon != 0]
+    scale = spread / np.sqrt(np.mean(said**2)) if len(said) else 0.0
+    with torch.no_grad():
+        weight[: len(lexicon), : lexicon.shape[1]] = torch.from_numpy(lexicon * np.float32(scale)).to(weight)
 
 
 def freeze(model: Any, beginnings: tuple[str, ...]) -> int:
@@ -157,7 +182,7 @@ def finetune(
         else:
             said.unlink(missing_ok=True)
             run = _run_phase if phase.soup == 1 else _run_soup
-            lessons = teach(corpus, tokenizer, phase.teacher, target / "lessons.npz") if phase.teacher.datasets else None
+            lessons = teach(corpus, tokenizer, phase.teacher, folder / "lessons.npz") if phase.teacher.datasets else None
             result = run(model, corpus, tokenizer, phase, lessons, target, device, resume, progress)
             _finish(said, {"phase": phase.name, **result}, target / "model", model.save_pretrained)
         results.append(json.loads(said.read_text(encoding="utf-8")))
@@ -181,6 +206,8 @@ def _run_phase(
     model: Any, corpus: PackedCorpus, tokenizer: Any, phase: PhaseConfig, lessons: Lessons | None, folder: Path, device: str,
     resume: bool, progress: Progress,
 ) -> dict[str, Any]:
+    if lessons is not None and phase.teacher.lexicon:
+        write_lexicon(model, lessons.lexicon, phase.teacher.lexicon)
     frozen = freeze(model, phase.freeze)
     length = model.config.max_position_embeddings
     rows = corpus.select(split="train", datasets=phase.datasets, labelled=True)
@@ -188,9 +215,12 @@ def _run_phase(
     plan = BatchPlan(data.lengths(), sampling_weights(corpus, rows, phase.sampling), epoch_rows=phase.sampling.epoch_rows or len(rows),
                      tokens=phase.loop.batch_tokens, seed=phase.loop.seed)
     development = Labelled(corpus, corpus.select(split="development", labelled=True), tokenizer, None, length)
+    before = deepcopy(model).eval() if phase.teacher.encoder else None
 
     def loss(model: Any, indices: np.ndarray, step: int) -> dict[str, float]:
         batch = data.batch(indices, phase.loop.seed, step, device)
+        if before is not None:
+            batch = second_opinion(before, batch, phase.teacher.encoder)
         return backward_adversarial(model, batch, phase.adversarial, phase.label_smoothing)
 
     def evaluate(model: Any) -> float:

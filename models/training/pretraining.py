@@ -1,4 +1,4 @@
-"""Masked-language-model and next-sentence pre-training (Devlin et al. 2019) of a BERT-type encoder (Warner et al. 2024)."""
+"""Masked-language-model and next-sentence pre-training (Devlin et al. 2019) of a BERT-type encoder (Boizard et al. 2025)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch.nn.functional import cross_entropy
-from transformers import ModernBertConfig, ModernBertForMaskedLM
+from transformers import EuroBertConfig, EuroBertForMaskedLM
 
 from models.data.pack import PackedCorpus
 from models.progress import Progress, no_progress
@@ -28,7 +28,8 @@ class EncoderConfig:
     num_attention_heads: int = 4
     intermediate_size: int = 512  # of each of the two halves of the gated layer
     max_length: int = 128  # positions
-    dropout: float = 0.1
+    embedding_range: float = 0.1  # spread of the random embeddings
+    dropout: float = 0.1  # share of the attention weights left out
 
 
 @dataclass(frozen=True)
@@ -133,45 +134,45 @@ def _following(fields: np.ndarray) -> np.ndarray:
 
 
 class Encoder(torch.nn.Module):
-    """A ModernBERT encoder with its masked-language head and, on the mean over the tokens of a text, a next-sentence head.
+    """A EuroBERT encoder with its masked-language head and, on the mean over the tokens of a text, a next-sentence head.
 
-    All layers attend to all tokens. The mean rather than the vector of the classifying token speaks for a text, here and in the
-    classifier: in a small model it lets every piece reach the answer from the first step on.
+    The mean rather than the vector of the classifying token speaks for a text, here and in the classifier: in a small model it
+    lets every piece reach the answer from the first step on. Nothing stands between the embeddings and the sum that runs
+    through all layers, so what is written into an embedding reaches the end, and gradients tell how much of it counted.
     """
 
-    def __init__(self, config: ModernBertConfig) -> None:
+    def __init__(self, config: EuroBertConfig, embedding_range: float) -> None:
         """Random weights."""
         super().__init__()
-        self.masked = ModernBertForMaskedLM(config)
+        self.masked = EuroBertForMaskedLM(config)
+        torch.nn.init.normal_(self.masked.get_input_embeddings().weight, std=embedding_range)
         self.next_sentence = torch.nn.Linear(config.hidden_size, 2)
 
 
 def new_encoder(config: EncoderConfig, tokenizer: Any, seed: int) -> Encoder:
     """An encoder with random weights and both heads."""
     torch.manual_seed(seed)
-    return Encoder(
-        ModernBertConfig(
-            vocab_size=len(tokenizer),
-            hidden_size=config.hidden_size,
-            num_hidden_layers=config.num_hidden_layers,
-            num_attention_heads=config.num_attention_heads,
-            intermediate_size=config.intermediate_size,
-            max_position_embeddings=config.max_length,
-            layer_types=["full_attention"] * config.num_hidden_layers,
-            classifier_pooling="mean",
-            pad_token_id=tokenizer.pad_token_id,
-            cls_token_id=tokenizer.cls_token_id,
-            sep_token_id=tokenizer.sep_token_id,
-            bos_token_id=tokenizer.cls_token_id,
-            eos_token_id=tokenizer.sep_token_id,
-            **dropout(config.dropout),
-        )
+    settings = EuroBertConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=config.hidden_size,
+        num_hidden_layers=config.num_hidden_layers,
+        num_attention_heads=config.num_attention_heads,
+        intermediate_size=config.intermediate_size,
+        max_position_embeddings=config.max_length,
+        tie_word_embeddings=True,
+        classifier_pooling="mean",
+        pad_token_id=tokenizer.pad_token_id,
+        bos_token_id=tokenizer.cls_token_id,
+        eos_token_id=tokenizer.sep_token_id,
+        mask_token_id=tokenizer.mask_token_id,
+        **dropout(config.dropout),
     )
+    return Encoder(settings, config.embedding_range)
 
 
 def dropout(share: float) -> dict[str, float]:
-    """The settings of the architecture that zero a share of the hidden features during training."""
-    return dict.fromkeys(("embedding_dropout", "mlp_dropout", "attention_dropout", "classifier_dropout"), share)
+    """The settings of the architecture that leave out a share of what is attended to during training."""
+    return {"attention_dropout": share}
 
 
 def pretraining_loss(model: Encoder, batch: MaskedBatch) -> tuple[torch.Tensor, dict[str, float]]:
@@ -179,7 +180,7 @@ def pretraining_loss(model: Encoder, batch: MaskedBatch) -> tuple[torch.Tensor, 
     masked = model.masked
     hidden = masked.model(input_ids=batch.input_ids, attention_mask=batch.attention_mask).last_hidden_state
     # the mean of nothing would be NaN: in a short batch it happens that no position was drawn
-    scores = masked.decoder(masked.head(hidden.flatten(0, 1)[batch.masked])).float()
+    scores = masked.lm_head(hidden.flatten(0, 1)[batch.masked]).float()
     masked_loss = cross_entropy(scores, batch.originals, reduction="sum") / max(1, len(batch.masked))
     values = {"masked_loss": masked_loss.item()}
     loss = masked_loss
@@ -187,7 +188,7 @@ def pretraining_loss(model: Encoder, batch: MaskedBatch) -> tuple[torch.Tensor, 
     if paired.any():
         seen = batch.attention_mask[paired].unsqueeze(-1)
         pooled = (hidden[paired] * seen).sum(1) / seen.sum(1)
-        next_loss = cross_entropy(model.next_sentence(masked.head(pooled)).float(), batch.next_labels[paired])
+        next_loss = cross_entropy(model.next_sentence(pooled).float(), batch.next_labels[paired])
         loss = loss + next_loss
         values["next_sentence_loss"] = next_loss.item()
     return loss, values

@@ -4,6 +4,7 @@ From a thousand texts a language a linear model on n-grams learns more than a sm
 it: the teacher labels the texts and mixtures of two of them, which cost nothing to make (Hinton et al. 2015; Tang et al. 2019).
 Linear models of other corpora give it further features, their scores (stacking, Wolpert 1992); as those are linear in the
 same n-grams, the whole teacher of a language is one matrix. What it says is written down once: training reads it and never meets the teacher.
+Its scores also fall to pieces: what each piece of a word adds to them is the encoder's first lexicon.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from scipy.sparse import csr_matrix, hstack
 from scipy.special import softmax
 
@@ -25,6 +27,8 @@ CHARACTERS = {"analyzer": "char_wb", "ngram_range": (2, 5)}
 WORDS = {"analyzer": "word", "ngram_range": (1, 2), "token_pattern": r"\w+|[^\w\s]+"}
 MINIMUM_TEXTS = 2  # an n-gram in fewer texts is left out
 FOLDS = 5  # each row is judged by a model that has not seen it; fewer where a class has fewer rows
+LISTENING = ("weight", "lexicon", "encoder")  # settings that change nothing in what it says
+UNHEARD = 3  # a piece's entry in the lexicon is its mean over so many places more, where it says nothing
 ALIKE = 8  # a row is replaced by one of so many mixtures that are as long, or by one of a fiftieth of them: batches are cut by length
 
 
@@ -40,12 +44,14 @@ class TeacherConfig:
     mixed: float = 0.0  # share of the rows of its data sets that are replaced by a mixture of two, labelled by it alone
     mixtures: int = 50_000  # different mixtures made for that
     foreign: float = 0.0  # share of the mixtures with a part from the other corpora of the language: words its own rows lack
+    lexicon: float = 0.0  # root mean square of what it says of the pieces, written into the embeddings before the first step; 0 = nothing
+    encoder: float = 0.0  # share, in every target, of the opinion of the encoder as the phase found it: both know different things
     seed: int = 1  # of the mixtures, the folds and the rows read of a source
     strength: float = 1.0  # inverse of the L2 penalty
 
     def __post_init__(self) -> None:
         """Raises ConfigError for shares out of range."""
-        for name in ("weight", "mixed", "foreign"):
+        for name in ("weight", "mixed", "foreign", "encoder"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ConfigError(f"teacher {name} is {getattr(self, name)}, expected a share between 0 and 1.")
         for name in ("strength", "source_scale"):
@@ -63,6 +69,8 @@ class Lessons:
         ends: Where each mixture begins, and the last ends (mixtures + 1,); those of a language from the shortest to the longest.
         judged: Probability (0-1) of each class for each mixture (mixtures, classes), float32.
         languages: Number of the language of each mixture, in order (mixtures,).
+        lexicon: What a piece adds to the log-odds of each class, in each language of the teacher and at last in all of them,
+            classes within languages (pieces, (languages + 1) × classes), float32.
     """
 
     opinions: np.ndarray
@@ -70,6 +78,7 @@ class Lessons:
     ends: np.ndarray
     judged: np.ndarray
     languages: np.ndarray
+    lexicon: np.ndarray
 
     def targets(
         self, corpus: PackedCorpus, rows: np.ndarray, config: TeacherConfig, generator: np.random.Generator
@@ -92,7 +101,8 @@ class Lessons:
 
 def teach(corpus: PackedCorpus, tokenizer: Any, config: TeacherConfig, path: Path) -> Lessons:
     """The lessons kept in a file, or new ones, kept there, where the file was made with other settings or is missing."""
-    settings = json.dumps([asdict(config), corpus.manifest["tokenizer_sha256"], len(corpus)], sort_keys=True)
+    said = {name: value for name, value in asdict(config).items() if name not in LISTENING}
+    settings = json.dumps([said, corpus.manifest["tokenizer_sha256"], len(corpus)], sort_keys=True)
     if path.is_file():
         with np.load(path) as kept:
             if str(kept["settings"]) == settings:
@@ -146,7 +156,7 @@ class Teacher:
         """Its opinion of every labelled training row in its languages, and mixtures with its opinion of them."""
         opinions = self.opinions.copy()
         labelled, every = self.corpus.select(split="train", labelled=True), self.corpus.select(split="train")
-        mixtures, judged, languages = [], [], []
+        mixtures, judged, languages, shares = [], [], [], []
         for language in sorted(self.languages):
             spoken = labelled[self.corpus.rows["language"][labelled] == language]
             open_ = spoken[np.isnan(opinions[spoken, 0])]
@@ -157,9 +167,31 @@ class Teacher:
             mixtures += found
             judged.append(self(found, language))
             languages.append(np.full(len(found), language))
+            shares.append(self._shares(found, language))
         ends = np.cumsum([0, *(len(mixture) for mixture in mixtures)])
         ids = np.concatenate(mixtures) if mixtures else np.zeros(0, dtype=np.int64)
-        return Lessons(opinions, ids.astype(np.uint32), ends, np.concatenate(judged), np.concatenate(languages))
+        return Lessons(opinions, ids.astype(np.uint32), ends, np.concatenate(judged), np.concatenate(languages), _lexicon(shares))
+
+    def _shares(self, sequences: list[np.ndarray], language: int) -> tuple[np.ndarray, np.ndarray]:
+        """Sum over its places of what each piece adds to the scores, an equal part of its word, and the number of places.
+
+        The scores are those of a text as long as its n-grams weigh; shape (pieces, classes) and (pieces,).
+        """
+        from sklearn.feature_extraction.text import CountVectorizer
+
+        ids = np.concatenate(sequences) if sequences else np.zeros(0, dtype=np.int64)
+        starts = self.begins[ids]
+        starts[np.cumsum([0, *(len(sequence) for sequence in sequences)])[:-1]] = True
+        if not len(ids):
+            return np.zeros((len(self.begins), self.classes)), np.zeros(len(self.begins))
+        word = np.cumsum(starts) - 1
+        which, words = pd.factorize(np.array(self._texts(np.split(ids, np.flatnonzero(starts)[1:])), dtype=object))
+        counts = hstack([CountVectorizer.transform(vectorizer, words) for vectorizer in self.vectorizers]).tocsr()
+        weight = np.concatenate([vectorizer.idf_ for vectorizer in self.vectorizers])
+        scores = counts @ (self.matrices[language][:-1] * weight[:, None])
+        parts = (scores - scores.mean(1, keepdims=True))[which] / np.bincount(word)[:, None]
+        sums = [np.bincount(ids, weights=part[word], minlength=len(self.begins)) for part in parts.T]
+        return np.stack(sums, axis=1), np.bincount(ids, minlength=len(self.begins))
 
     def _fit_languages(self, rows: np.ndarray, features: csr_matrix, scorers: dict[str, np.ndarray]) -> None:
         """One matrix a language from its rows and the scores of the sources, and the opinion of each row from the other folds."""
@@ -218,6 +250,12 @@ class Teacher:
 
     def _texts(self, sequences: list[np.ndarray]) -> list[str]:
         return list(self.tokenizer.backend_tokenizer.decode_batch([sequence.tolist() for sequence in sequences]))
+
+
+def _lexicon(shares: list[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
+    """Mean over the places of each piece, in each language and in all, drawn to nothing where it is rare."""
+    everywhere = (np.sum([sums for sums, _ in shares], axis=0), np.sum([places for _, places in shares], axis=0))
+    return np.concatenate([sums / (places + UNHEARD)[:, None] for sums, places in [*shares, everywhere]], axis=1).astype(np.float32)
 
 
 def _fit(features: csr_matrix, labels: np.ndarray, strength: float) -> np.ndarray:

@@ -123,7 +123,7 @@ def tiny_run(table_rows: list[dict[str, Any]], tmp_path_factory: pytest.TempPath
     def make(folder: Path) -> dict[str, Any]:
         shape = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 64, "max_length": 48}
         phases = [
-            {"name": "broad", "freeze": ["model.embeddings"], "loop": {**loop, "steps": 10}},
+            {"name": "broad", "freeze": ["model.embed_tokens"], "loop": {**loop, "steps": 10}},
             {"name": "focus", "label_smoothing": 0.1, "adversarial": {"method": "fgm", "epsilon": 0.02},
              "augmentation": {"word_dropout": 0.2, "character_noise": 0.2},
              "loop": {**loop, "steps": 100, "ema_decay": 0.9, "evaluate_every": 10}},

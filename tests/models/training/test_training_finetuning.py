@@ -13,7 +13,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 from torch.nn.functional import cross_entropy
-from transformers import AutoModelForSequenceClassification, ModernBertForMaskedLM
+from transformers import AutoModelForSequenceClassification, EuroBertForMaskedLM
 
 from models.data.pack import PackConfig, PackedCorpus, pack_rows
 from models.errors import ConfigError, CorpusError
@@ -28,10 +28,13 @@ from models.training.finetuning import (
     finetune,
     freeze,
     new_classifier,
+    second_opinion,
     with_seed,
+    write_lexicon,
 )
 from models.training.loop import LoopConfig, read_log
 from models.training.pretraining import EncoderConfig, new_encoder
+from models.training.teacher import TeacherConfig
 
 LABELS = ("negative", "neutral", "positive")
 LOOP = LoopConfig(steps=6, learning_rate=0.01, batch_tokens=512, save_every_seconds=1e9, precision="fp32")
@@ -90,15 +93,15 @@ def test_simple_task_is_learnt(held_out: PackedCorpus, tokenizer: Any, encoder: 
 
 
 def test_frozen_weights_are_bit_equal_and_the_others_move(packed: PackedCorpus, tokenizer: Any, encoder: Path, tmp_path: Path) -> None:
-    phases = config({"freeze": ("model.embeddings", "model.layers.0"), **EVERYTHING}, {"freeze": ("model",)})
+    phases = config({"freeze": ("model.embed_tokens", "model.layers.0"), **EVERYTHING}, {"freeze": ("model",)})
     before = new_classifier(encoder, LABELS, phases, 1).state_dict()
     results = finetune(packed, tokenizer, encoder, phases, tmp_path)
     first, second = load(tmp_path / "0-phase0" / "model"), load(tmp_path / "1-phase1" / "model")
     for name, value in before.items():
-        frozen = name.startswith(("model.embeddings", "model.layers.0"))
+        frozen = name.startswith(("model.embed_tokens", "model.layers.0"))
         assert torch.equal(first[name], value) == frozen, name
         assert torch.equal(second[name], first[name]) == name.startswith("model"), name
-    sizes = [sum(v.numel() for n, v in before.items() if n.startswith(start)) for start in (("model.embeddings", "model.layers.0"), "model")]
+    sizes = [sum(v.numel() for n, v in before.items() if n.startswith(start)) for start in (("model.embed_tokens", "model.layers.0"), "model")]
     assert [result["frozen_values"] for result in results] == sizes
     assert dict.fromkeys(before, True) == {name: torch.equal(value, second[name]) for name, value in load(tmp_path / "model").items()}
 
@@ -123,12 +126,12 @@ def test_freezing_nothing_or_everything_is_refused(tiny_bert_of: Callable[..., A
 
 
 def test_classifier_takes_the_encoder_or_starts_anew(encoder: Path) -> None:
-    trained = ModernBertForMaskedLM.from_pretrained(encoder).model.state_dict()
+    trained = EuroBertForMaskedLM.from_pretrained(encoder).model.state_dict()
     taken, anew = (new_classifier(encoder, LABELS, config({}, pretrained=flag, dropout=0.3), 1) for flag in (True, False))
     assert all(torch.equal(value, trained[name]) for name, value in taken.model.state_dict().items())
-    assert not torch.equal(anew.get_input_embeddings().weight, trained["embeddings.tok_embeddings.weight"])
+    assert not torch.equal(anew.get_input_embeddings().weight, trained["embed_tokens.weight"])
     for model in (taken, anew):
-        assert (model.config.id2label, model.config.mlp_dropout) == (dict(enumerate(LABELS)), 0.3)
+        assert (model.config.id2label, model.config.attention_dropout) == (dict(enumerate(LABELS)), 0.3)
         assert model.classifier.weight.shape == (3, 32)
     heads = [new_classifier(encoder, LABELS, config({}), seed).classifier.weight for seed in (1, 1, 2)]
     assert torch.equal(heads[0], heads[1])
@@ -180,7 +183,7 @@ def test_development_score_does_not_depend_on_batches(held_out: PackedCorpus, to
 
 
 def test_finished_phases_are_kept_when_resuming(packed: PackedCorpus, tokenizer: Any, encoder: Path, tmp_path: Path) -> None:
-    phases = config(EVERYTHING, {"datasets": ("umsab",), "sampling": Sampling(epoch_rows=30), "freeze": ("model.embeddings",)})
+    phases = config(EVERYTHING, {"datasets": ("umsab",), "sampling": Sampling(epoch_rows=30), "freeze": ("model.embed_tokens",)})
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     results = finetune(packed, tokenizer, encoder, phases, whole)
     assert [result["phase"] for result in results] == ["phase0", "phase1"]
@@ -205,7 +208,7 @@ def test_loss_is_smoothed_and_adversarial(packed: PackedCorpus, tokenizer: Any, 
 
 
 def test_soup_is_the_mean_of_its_seeds(packed: PackedCorpus, tokenizer: Any, encoder: Path, tmp_path: Path) -> None:
-    phases = config({"soup": 3, "freeze": ("model.embeddings",)})
+    phases = config({"soup": 3, "freeze": ("model.embed_tokens",)})
     (result,) = finetune(packed, tokenizer, encoder, phases, tmp_path)
     kept = [load_file(tmp_path / "0-phase0" / f"seed-{seed}" / "kept.safetensors") for seed in (1, 2, 3)]
     assert [read_log(tmp_path / "0-phase0" / f"seed-{seed}")[-1]["step"] for seed in (1, 2, 3)] == [6, 6, 6]
@@ -217,6 +220,57 @@ def test_soup_is_the_mean_of_its_seeds(packed: PackedCorpus, tokenizer: Any, enc
     assert (result["kept"], result["steps"], result["soup"]) == ("soup" if best == 0 else f"seed {best}", 18, 3)
     with pytest.raises(ConfigError, match=r"phase 'a' has a soup of 0 runs, expected 1 or more"):
         PhaseConfig("a", soup=0)
+
+
+def test_lexicon_stands_in_the_first_features(tiny_bert_of: Callable[..., Any]) -> None:
+    model = tiny_bert_of(50)
+    weight = model.get_input_embeddings().weight
+    before = weight.detach().clone()
+    said = np.zeros((40, 6), dtype=np.float32)
+    said[7, 2], said[9, 5] = 3.0, -4.0
+    write_lexicon(model, said, 0.5)
+    written = weight.detach()[:40, :6].numpy()
+    assert written == pytest.approx(said * 0.5 / np.sqrt(12.5), abs=1e-6)
+    assert torch.equal(weight.detach()[40:], before[40:])
+    assert torch.equal(weight.detach()[:, 6:], before[:, 6:])
+    write_lexicon(model, np.zeros((40, 6), dtype=np.float32), 0.5)
+    assert not weight.detach()[:40, :6].any()
+    with pytest.raises(ConfigError, match="lexicon has 33 values a piece, the embeddings have 32; set teacher lexicon to 0"):
+        write_lexicon(model, np.ones((50, 33), dtype=np.float32), 0.5)
+
+
+def test_second_opinion_is_part_of_the_target(packed: PackedCorpus, tokenizer: Any, tiny_bert_of: Callable[..., Any]) -> None:
+    model, batch = tiny_bert_of(len(tokenizer)).eval(), rows_of(packed, tokenizer).batch(np.arange(5), 1, 0, "cpu")
+    said = model(input_ids=batch.input_ids, attention_mask=batch.attention_mask).logits.softmax(-1).detach()
+    mixed = second_opinion(model, batch, 0.25)
+    assert torch.allclose(mixed.labels, 0.75 * torch.eye(3)[batch.labels] + 0.25 * said)
+    again = second_opinion(model, mixed, 0.5)
+    assert torch.allclose(again.labels, 0.5 * mixed.labels + 0.5 * said)
+    assert not again.labels.requires_grad
+
+
+def test_phases_share_lessons_and_go_on_after_a_kill(packed: PackedCorpus, tokenizer: Any, encoder: Path, tmp_path: Path) -> None:
+    """The second phase learns from the first one's opinion: its reference must be that of the start, also when it goes on."""
+    teacher = TeacherConfig(datasets=("umsab",), mixed=0.5, mixtures=60, lexicon=0.2)
+    phases = config({"teacher": teacher}, {"teacher": dataclasses.replace(teacher, lexicon=0.0, encoder=0.5)}, dropout=0.0)
+    short = config(*({"teacher": phase.teacher, "loop": dataclasses.replace(LOOP, save_every_seconds=0.0)} for phase in phases.phases), dropout=0.0)
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    finetune(packed, tokenizer, encoder, phases, whole)
+    assert [path.name for path in whole.rglob("lessons.npz")] == ["lessons.npz"]
+    steps: list[int] = []
+
+    def die(done: int, total: int) -> None:
+        steps.append(done)
+        if len(steps) == 9:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        finetune(packed, tokenizer, encoder, short, killed, progress=die)
+    finetune(packed, tokenizer, encoder, short, killed, resume=True)
+    assert steps == [1, 2, 3, 4, 5, 6, 1, 2, 3]
+    assert read_log(killed / "1-phase1") == read_log(whole / "1-phase1")
+    expected = load(whole / "model")
+    assert all(torch.equal(value, expected[name]) for name, value in load(killed / "model").items())
 
 
 def test_unknown_dataset_is_refused(packed: PackedCorpus, tokenizer: Any, encoder: Path, tmp_path: Path) -> None:

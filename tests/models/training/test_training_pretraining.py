@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 from torch.nn.functional import cross_entropy
-from transformers import ModernBertForMaskedLM
+from transformers import EuroBertForMaskedLM
 
 from models.data.pack import PackedCorpus
 from models.training import pretraining as pretraining_module
@@ -168,7 +168,7 @@ def test_losses_are_those_of_the_whole_model(packed: PackedCorpus, tokenizer: An
     paired = np.flatnonzero(batch.next_labels >= 0)
     last = model.masked.model(input_ids=batch.input_ids, attention_mask=batch.attention_mask).last_hidden_state
     means = torch.stack([last[row, batch.attention_mask[row] == 1].mean(0) for row in paired])
-    following = cross_entropy(model.next_sentence(model.masked.head(means)), batch.next_labels[paired])
+    following = cross_entropy(model.next_sentence(means), batch.next_labels[paired])
     assert values == pytest.approx({"masked_loss": masked.item(), "next_sentence_loss": following.item()}, rel=1e-5)
     assert loss.item() == pytest.approx(masked.item() + following.item(), rel=1e-5)
     assert values["masked_loss"] == pytest.approx(np.log(len(tokenizer)), abs=0.5)  # nothing is learnt yet
@@ -188,7 +188,7 @@ def test_new_encoder_has_the_shape_asked_for(tokenizer: Any) -> None:
     model, same, other = (new_encoder(TINY, tokenizer, seed) for seed in (1, 1, 2))
     assert model.masked.get_input_embeddings().weight.shape == (len(tokenizer), 32)
     assert model.masked.config.max_position_embeddings == 48
-    assert model.masked.config.layer_types == ["full_attention"]
+    assert model.masked.get_input_embeddings().weight.std().item() == pytest.approx(0.1, rel=0.05)
     assert model.masked.get_output_embeddings().weight is model.masked.get_input_embeddings().weight
     first = [next(m.masked.model.layers.parameters()) for m in (model, same, other)]
     assert torch.equal(first[0], first[1])
@@ -207,7 +207,7 @@ def test_pretraining_from_shards_learns_and_saves(
     assert (result["steps"], result["stopped_early"]) == (60, False)
     assert 0 < result["padding_percent"] < 20  # a hundred rows make small pools; the toy corpus is held to 5
     saved = new_encoder(TINY, tokenizer, 2).eval()
-    saved.masked = ModernBertForMaskedLM.from_pretrained(tmp_path / "model")
+    saved.masked = EuroBertForMaskedLM.from_pretrained(tmp_path / "model")
     batch = masker(packed, tokenizer).batch(np.arange(144 - 16), 9, 9)
     with torch.inference_mode():
         assert pretraining_loss(saved, batch)[1]["masked_loss"] < np.mean(masked[:5]) * 0.8

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -193,6 +194,57 @@ def test_lessons_are_kept_and_made_anew_for_other_settings(
         assert np.array_equal(getattr(again, name), value, equal_nan=name == "opinions")
 
 
+def test_lexicon_adds_up_to_the_scores_of_the_words(packed: PackedCorpus, tokenizer: Any) -> None:
+    """Nothing of a score is lost or counted twice: all entries times their places, against the n-grams of the words one by one."""
+    teacher = Teacher(packed, tokenizer, CONFIG)
+    lessons = teacher.lessons()
+    assert lessons.lexicon.shape == (len(tokenizer), (len(teacher.languages) + 1) * 3)
+    everything = np.zeros(3)
+    for column, language in enumerate(sorted(teacher.languages)):
+        found = [np.array(mixture(lessons, int(number))) for number in np.flatnonzero(lessons.languages == language)]
+        places = np.bincount(np.concatenate(found), minlength=len(tokenizer))
+        expected = np.zeros(3)
+        for text in found:
+            heads = [0, *(place for place in range(1, len(text)) if teacher.begins[text[place]]), len(text)]
+            words = tokenizer.batch_decode([text[first:last].tolist() for first, last in pairwise(heads)])
+            offset = 0
+            for vectorizer in teacher.vectorizers:
+                for gram in (gram for word in words for gram in vectorizer.build_analyzer()(word)):
+                    if gram in vectorizer.vocabulary_:
+                        place = vectorizer.vocabulary_[gram]
+                        expected += vectorizer.idf_[place] * teacher.matrices[language][offset + place]
+                offset += len(vectorizer.vocabulary_)
+        block = lessons.lexicon[:, 3 * column : 3 * column + 3]
+        assert ((places + teacher_module.UNHEARD) @ block) == pytest.approx(expected - expected.mean(), rel=1e-3, abs=1e-2)
+        everything += expected - expected.mean()
+    places = np.bincount(lessons.ids, minlength=len(tokenizer))
+    assert ((places + teacher_module.UNHEARD) @ lessons.lexicon[:, -3:]) == pytest.approx(everything, rel=1e-3, abs=1e-2)
+
+
+def test_lexicon_knows_good_from_bad(lessons: Lessons, teacher: Teacher, packed: PackedCorpus) -> None:
+    """A piece that stands in texts of one class alone speaks for that class in its language."""
+    right = []
+    for column, language in enumerate(sorted(teacher.languages)):
+        rows = own_rows(packed)[packed.rows["language"][own_rows(packed)] == language]
+        found = [{int(piece) for row in rows[packed.rows["label"][rows] == label] for piece in packed.input_ids(row)} for label in range(3)]
+        for label in range(3):
+            alone = found[label] - found[(label + 1) % 3] - found[(label + 2) % 3]
+            right += [lessons.lexicon[piece, 3 * column : 3 * column + 3].argmax() == label for piece in alone]
+    assert len(right) > 40
+    assert np.mean(right) > 0.75  # a letter that is in no other text may still weigh little
+
+
+def test_without_mixtures_the_lexicon_is_empty(packed: PackedCorpus, tokenizer: Any) -> None:
+    assert not Teacher(packed, tokenizer, replace(CONFIG, mixed=0.0)).lessons().lexicon.any()
+
+
+def test_how_it_is_listened_to_changes_nothing_it_says(packed: PackedCorpus, tokenizer: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = teach(packed, tokenizer, CONFIG, tmp_path / "lessons.npz")
+    monkeypatch.setattr(teacher_module, "Teacher", None)
+    again = teach(packed, tokenizer, replace(CONFIG, weight=0.9, lexicon=0.2, encoder=0.5), tmp_path / "lessons.npz")
+    assert np.array_equal(first.judged, again.judged)
+
+
 def test_same_seed_same_batch(lessons: Lessons, packed: PackedCorpus, tokenizer: Any) -> None:
     data = Labelled(packed, own_rows(packed), tokenizer, None, 48, lessons, CONFIG)
     first, second = (data.batch(np.arange(12), 3, 5, "cpu") for _ in range(2))
@@ -201,7 +253,7 @@ def test_same_seed_same_batch(lessons: Lessons, packed: PackedCorpus, tokenizer:
     assert first.labels.shape == (12, 3)
 
 
-@pytest.mark.parametrize("wrong", [{"weight": 1.5}, {"mixed": -0.1}, {"foreign": 2.0}, {"strength": 0.0}, {"source_scale": 0.0}])
+@pytest.mark.parametrize("wrong", [{"weight": 1.5}, {"mixed": -0.1}, {"foreign": 2.0}, {"encoder": -1.0}, {"strength": 0.0}, {"source_scale": 0.0}])
 def test_settings_out_of_range_are_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(ConfigError, match=f"teacher {next(iter(wrong))} is"):
         TeacherConfig(datasets=OWN, **wrong)
