@@ -66,9 +66,12 @@ def run(args: argparse.Namespace) -> int:
     table = read_table(args.input)
     if args.text_column not in table.header:
         raise InputError(f"There is no column {args.text_column!r}; the columns are {', '.join(table.header)}.")
+    if args.output is not None and (args.output.is_dir() or not os.access(args.output.parent, os.W_OK)):
+        raise DiskError(f"{args.output} cannot be written; give the path of a file in a folder that exists and may be written to.")
     from models.loading import load_classifier
 
     classifier = load_classifier(args.model)
+    with_predictions(Table(table.header, []), [], classifier.labels)  # a column that is taken is found before the work
     column = table.header.index(args.text_column)
     predictions = predict_rows(classifier, [row[column] for row in table.rows], progress=progress_bar("predict"))
     if args.output is not None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.browser.conftest import Visit
+from tests.browser.conftest import Visit, serving
 
 SHOTS = Path(__file__).parents[2] / "screenshots"
 METHODS = 6
@@ -131,6 +131,23 @@ def test_deep_link_in_chinese_and_example_click(visit: Visit) -> None:
     page.locator("[data-testid=stButton] button:visible").nth(1).click()
     page.get_by_role("heading", name=re.compile(r"(负面|中性|正面).*\d\.\d\d")).wait_for()
     page.locator(".row .token").first.wait_for()
+    assert visit.complaints == []
+
+
+def test_first_visitor_by_link_is_not_told_that_there_is_no_such_page(visit: Visit) -> None:
+    with serving() as url:
+        visit.page.goto(f"{url}/sentiment?lang=zh")
+        visit.page.get_by_role("heading", name="情感").wait_for()
+        visit.page.get_by_role("dialog").wait_for(state="detached")
+        visit.page.goto("about:blank")
+    assert visit.complaints == []
+
+
+def test_a_page_that_is_not_there_is_said(visit: Visit) -> None:
+    visit.page.goto(f"{visit.url}/nowhere")
+    visit.page.get_by_role("heading", name="CultureLens", exact=True).first.wait_for()
+    visit.page.wait_for_timeout(1_000)
+    assert "Page not found" in visit.page.get_by_role("dialog").inner_text()
     assert visit.complaints == []
 
 

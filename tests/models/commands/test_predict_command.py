@@ -170,6 +170,19 @@ def test_a_full_disk_leaves_the_old_table(embedded: Path, tmp_path: Path, monkey
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out.csv", "rows.csv"]
 
 
+@pytest.mark.parametrize("name", ["missing/out.csv", "file/out.csv", "folder"])
+def test_a_place_that_cannot_be_written_is_said_before_the_work(
+    embedded: Path, tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = write_csv(tmp_path / "rows.csv", [["text"], ["good"]])
+    (tmp_path / "file").write_text("whole", encoding="utf-8")
+    (tmp_path / "folder").mkdir()
+    monkeypatch.setattr(predict, "predict_rows", None)
+    assert run("--input", source, "--output", tmp_path / name) == 2
+    (line,) = errors_of(capsys)
+    assert "cannot be written; give the path of a file in a folder that exists and may be written to." in line
+
+
 @pytest.mark.parametrize("name", ["missing/out.csv", "file/out.csv", "a" * 300, "folder", "."])
 def test_places_that_cannot_be_written(tmp_path: Path, name: str) -> None:
     (tmp_path / "file").write_text("whole", encoding="utf-8")
