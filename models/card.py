@@ -112,7 +112,6 @@ def training_cost(run: dict[str, Any]) -> str:
         early = ", stopped early" if phase["stopped_early"] else ""
         lines.append(f"- Transfer, phase {phase['phase']}: {phase['steps']:,} steps over {phase['rows']:,} rows, {phase['seconds'] / 60:.0f} minutes, "
                      f"padding {phase['padding_percent']:.1f} %{early}.")
-    lines.append("- Seconds are of the last unbroken stretch where a run was resumed.")
     return "\n".join(lines)
 
 

@@ -66,7 +66,7 @@ def run(args: argparse.Namespace) -> int:
     table = read_table(args.input)
     if args.text_column not in table.header:
         raise InputError(f"There is no column {args.text_column!r}; the columns are {', '.join(table.header)}.")
-    if args.output is not None and (args.output.is_dir() or not os.access(args.output.parent, os.W_OK)):
+    if args.output is not None and (args.output.is_dir() or not args.output.parent.is_dir() or not os.access(args.output.parent, os.W_OK)):
         raise DiskError(f"{args.output} cannot be written; give the path of a file in a folder that exists and may be written to.")
     from models.loading import load_classifier
 

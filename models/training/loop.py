@@ -66,6 +66,7 @@ class TrainingLoop:
         self.optimizer = torch.optim.AdamW(_groups(model, config.weight_decay), lr=config.learning_rate, fused=True)
         self.average = {name: value.detach().clone() for name, value in self._trained()} if config.ema_decay else {}
         self.step, self.best, self.stale = 0, -math.inf, 0
+        self.begun = time.monotonic()  # less the seconds before a resume
         self.log, self.writer = self.folder / "log.jsonl", None
 
     def run(
@@ -81,18 +82,17 @@ class TrainingLoop:
             stop_at: Leave after this many steps as a killed run would (for tests).
 
         Returns:
-            steps, seconds, best score or None, whether it stopped early.
+            steps, seconds (those before a resume included, up to its checkpoint), best score or None, whether it stopped early.
         """
         if not (resume and self._restore()):
             self._forget()
-        started = time.monotonic()
         self.model.train()
         with _tensorboard(self.folder) as self.writer:
             finished = self._train(loss, evaluate, progress, stop_at)
         if finished:
             self._save()
             self._keep()
-        return {"steps": self.step, "seconds": time.monotonic() - started, "best": None if self.best == -math.inf else self.best,
+        return {"steps": self.step, "seconds": time.monotonic() - self.begun, "best": None if self.best == -math.inf else self.best,
                 "stopped_early": finished and self.step < self.total}
 
     def _train(self, loss: Loss, evaluate: Evaluate | None, progress: Progress, stop_at: int | None) -> bool:
@@ -192,10 +192,10 @@ class TrainingLoop:
 
     def _save(self) -> None:
         """Writes the whole state to a new folder and moves it into place, so that a kill leaves the old or the new one."""
-        moments = {}
-        for index, (_, state) in enumerate(sorted(self.optimizer.state_dict()["state"].items())):
-            moments.update({f"{index}.{key}": value for key, value in state.items()})
-        content = {"step": self.step, "best": None if self.best == -math.inf else self.best, "stale": self.stale, **self._settings()}
+        states = sorted(self.optimizer.state_dict()["state"].items())
+        moments = {f"{index}.{key}": value for index, (_, state) in enumerate(states) for key, value in state.items()}
+        content = {"step": self.step, "stale": self.stale, "seconds": time.monotonic() - self.begun, **self._settings()}
+        content["best"] = None if self.best == -math.inf else self.best
         with replacing(self.folder / "checkpoint") as temporary:
             temporary.mkdir()
             _save_tensors(dict(self._trained()), temporary / "weights.safetensors")
@@ -223,7 +223,7 @@ class TrainingLoop:
         if self.average:
             loaded = load_file(folder / "average.safetensors")
             self.average = {name: loaded[name].to(value.device) for name, value in self.average.items()}
-        self.step, self.stale = state["step"], state["stale"]
+        self.step, self.stale, self.begun = state["step"], state["stale"], self.begun - state.get("seconds", 0.0)
         self.best = -math.inf if state["best"] is None else state["best"]
         self._trim_log()
         return True

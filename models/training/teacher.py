@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from scipy.sparse import csr_matrix, hstack
 from scipy.special import softmax
 
@@ -177,6 +176,7 @@ class Teacher:
 
         The scores are those of a text as long as its n-grams weigh; shape (pieces, classes) and (pieces,).
         """
+        import pandas as pd
         from sklearn.feature_extraction.text import CountVectorizer
 
         ids = np.concatenate(sequences) if sequences else np.zeros(0, dtype=np.int64)

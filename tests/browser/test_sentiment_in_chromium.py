@@ -183,5 +183,5 @@ def test_every_page_opens_in_both_languages(visit: Visit) -> None:
             page.goto(f"{visit.url}/{path}?lang={language}")
             page.get_by_role("heading", name=title, exact=True).first.wait_for()
             page.wait_for_timeout(1_000)
-            save(page, f"{path or 'overview'}-{language}")
+            save(page, f"page-{path or 'overview'}-{language}")
     assert visit.complaints == []

@@ -15,7 +15,7 @@ from models.classifier import Classifier
 from models.errors import Cancelled, InputError
 from models.loading import load_classifier
 from tests.conftest import TEXTS
-from xai import METHODS
+from xai import METHODS, gradients
 from xai.lime_values import explain_lime
 from xai.masking import MaskedOutput
 from xai.shap_values import explain_shap, partition_tree
@@ -158,6 +158,17 @@ def test_integrated_gradients_against_a_riemann_sum(tiny_bert: Classifier) -> No
     tiny_bert.model(inputs_embeds=path).logits[:, tiny_bert.labels.index("neutral")].sum().backward()
     expected = ((end - start) * path.grad.mean(0, keepdim=True)).sum(-1)[0, 1:-1]
     assert result.scores.sum() == pytest.approx(float(expected.sum()), abs=1e-4)
+
+
+def test_stretches_add_up_to_the_whole_path(tiny_bert: Classifier, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two steps are too few, so the path is cut; 512 steps at once are the second source."""
+    whole = METHODS["integrated_gradients"](tiny_bert, TEXTS[0], "neutral", n_steps=512)
+    monkeypatch.setattr(gradients, "RELATIVE_DELTA", 1e-4)
+    cut = METHODS["integrated_gradients"](tiny_bert, TEXTS[0], "neutral", n_steps=2)
+    assert 2 < cut.parameters["n_steps"] < 512 == whole.parameters["n_steps"]
+    assert cut.convergence_delta is not None
+    assert abs(cut.convergence_delta) <= 1e-4 * abs(cut.value - cut.base_value)
+    assert cut.scores == pytest.approx(whole.scores, abs=2e-3 * np.abs(whole.scores).max())
 
 
 @pytest.mark.parametrize("method", METHODS)

@@ -155,6 +155,15 @@ def test_log_that_somebody_removed_starts_at_the_next_step(line: Any, line_loss:
     assert torch.equal(weights(line), unbroken[1])
 
 
+def test_seconds_before_a_kill_count(line: Any, line_loss: Loss, tmp_path: Path) -> None:
+    new_loop(type(line)(), tmp_path).run(line_loss, evaluate=score, stop_at=16)
+    path = tmp_path / "checkpoint" / "state.json"
+    state = json.loads(path.read_text(encoding="utf-8"))
+    assert 0 < state["seconds"] < 60
+    path.write_text(json.dumps({**state, "seconds": 7_200.0}), encoding="utf-8")
+    assert 7_200 < new_loop(line, tmp_path).run(line_loss, evaluate=score, resume=True)["seconds"] < 7_260
+
+
 def test_finished_run_takes_no_more_steps(line: Any, line_loss: Loss, tmp_path: Path, unbroken: Any) -> None:
     new_loop(type(line)(), tmp_path, save_every_seconds=1e9).run(line_loss, evaluate=score)
     steps: list[int] = []
