@@ -60,8 +60,8 @@ def show_frame(page: str) -> None:
         own, everybody = job_runner().counts(state.visitor())
         if everybody:
             st.caption(text("frame-jobs", own=own, everybody=everybody))
-        asked = urlsplit(st.context.url or "").path.strip("/")
-        _direction(key="direction", data={"known": asked.endswith(page) and bool(page or not asked)})
+        asked = urlsplit(st.context.url or "").path.rstrip("/").rpartition("/")[2]
+        _direction(key="direction", data={"known": asked == page})
 
 
 def warm_up() -> None:

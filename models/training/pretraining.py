@@ -138,7 +138,7 @@ class Encoder(torch.nn.Module):
 
     The mean rather than the vector of the classifying token speaks for a text, here and in the classifier: in a small model it
     lets every piece reach the answer from the first step on. Nothing stands between the embeddings and the sum that runs
-    through all layers, so what is written into an embedding reaches the end, and gradients tell how much of it counted.
+    through all layers, so what is written into an embedding reaches the end.
     """
 
     def __init__(self, config: EuroBertConfig, embedding_range: float) -> None:
