@@ -20,8 +20,9 @@ from models.data.corpus import corpora_root
 from models.data.importers.reading import read_aligned
 from models.data.importers.social import UMSAB
 from models.data.schema import Fault
-from models.training.teacher import CHARACTERS, WORDS
 
+CHARACTERS = {"analyzer": "char_wb", "ngram_range": (2, 5)}
+WORDS = {"analyzer": "word", "ngram_range": (1, 2), "token_pattern": r"\w+|[^\w\s]+"}
 FOLDS = 5
 
 

@@ -14,6 +14,7 @@ import torch
 import yaml
 from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer
 
+import models.architecture  # noqa: F401  registers our own architecture
 from models.classifier import Classifier
 from models.errors import CheckpointError
 

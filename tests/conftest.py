@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -21,6 +22,7 @@ from transformers import (
     XLMRobertaForSequenceClassification,
 )
 
+from models.architecture import WideDeepConfig, WideDeepForSequenceClassification, piece_characters
 from models.classifier import Classifier
 from models.loading import load_classifier
 from models.training.tokenizer import TokenizerConfig, train_tokenizer
@@ -50,7 +52,7 @@ SETTINGS = {
 
 @pytest.fixture(scope="session")
 def tiny_checkpoints(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A checkpoints root with bert, xlm-roberta, distilbert and slow (a tokenizer without offsets)."""
+    """A checkpoints root with bert, xlm-roberta, distilbert, slow (a tokenizer without offsets) and wide-deep (our own architecture)."""
     root = tmp_path_factory.mktemp("checkpoints")
     torch.manual_seed(0)
     ours = train_tokenizer(TEXTS * 3, TokenizerConfig(vocab_size=600, min_frequency=2, max_length=64))
@@ -60,6 +62,7 @@ def tiny_checkpoints(tmp_path_factory: pytest.TempPathFactory) -> Path:
     _save(DistilBertForSequenceClassification(_distilbert(len(pieces))), pieces, root / "distilbert")
     slow = _slow(root)
     _save(BertForSequenceClassification(_bert(len(slow))), slow, root / "slow")
+    _save(_wide_deep(ours), ours, root / "wide-deep")
     return root
 
 
@@ -69,7 +72,7 @@ def tiny_bert(tiny_checkpoints: Path) -> Classifier:
     return load_classifier(str(tiny_checkpoints / "bert"))
 
 
-@pytest.fixture(scope="session", params=["bert", "xlm-roberta", "distilbert", "slow"])
+@pytest.fixture(scope="session", params=["bert", "xlm-roberta", "distilbert", "slow", "wide-deep"])
 def tiny_classifier(request: pytest.FixtureRequest, tiny_checkpoints: Path) -> Classifier:
     """Each of the tiny models in turn."""
     return load_classifier(str(tiny_checkpoints / request.param))
@@ -89,6 +92,19 @@ def _save(model: torch.nn.Module, tokenizer: object, folder: Path) -> None:
                 value.mul_(20)  # a random head is nearly indifferent; methods need something to explain
     model.save_pretrained(folder)  # type: ignore[operator]
     tokenizer.save_pretrained(folder)  # type: ignore[attr-defined]
+
+
+def _wide_deep(tokenizer: Any) -> WideDeepForSequenceClassification:
+    characters = piece_characters(tokenizer)
+    model = WideDeepForSequenceClassification(WideDeepConfig(
+        vocab_size=len(tokenizer), hidden_size=32, num_hidden_layers=2, num_attention_heads=2, intermediate_size=64, max_position_embeddings=64,
+        classifier_pooling="mean", pad_token_id=tokenizer.pad_token_id, wide_share=0.5, wide_buckets=512, wide_experts=2,
+        longest_piece=characters.shape[1], **SETTINGS))
+    embedding = model.get_input_embeddings()
+    embedding.characters.copy_(torch.from_numpy(characters))
+    torch.nn.init.normal_(embedding.pieces.weight, std=0.5)
+    torch.nn.init.normal_(embedding.grams.weight, std=0.2)
+    return model
 
 
 def _bert(vocab_size: int) -> BertConfig:

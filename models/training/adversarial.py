@@ -62,8 +62,8 @@ def backward_adversarial(
 def _freelb(model: Any, batch: LabelledBatch, config: AdversarialConfig, label_smoothing: float) -> dict[str, float]:
     """Gradients of the weights averaged over the ascent steps ("free" large-batch training)."""
     mask = batch.attention_mask.unsqueeze(-1)
-    size = model.get_input_embeddings().weight.shape[1]
-    delta = torch.empty((*batch.input_ids.shape, size), device=batch.input_ids.device).uniform_(-1, 1) * mask
+    with torch.no_grad():
+        delta = torch.empty_like(model.get_input_embeddings()(batch.input_ids)).uniform_(-1, 1) * mask
     delta = _scaled(delta, batch.attention_mask, config.epsilon / 2)
     losses = []
     for _ in range(config.ascent_steps):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
@@ -26,7 +27,8 @@ from models.training.augmentation import AugmentationConfig, Augmenter
 from models.training.batches import BatchPlan, Sampling, pad, sampling_weights
 from models.training.loop import LoopConfig, TrainingLoop
 from models.training.pretraining import dropout
-from models.training.teacher import Lessons, TeacherConfig, teach
+from models.training.teacher import Lessons, Teacher, TeacherConfig, teach
+from models.training.wide import WideConfig, add_wide_half, fit_experts
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,7 @@ class FinetuningConfig:
     """Settings of the transfer stage."""
 
     phases: tuple[PhaseConfig, ...]
+    wide: WideConfig = field(default_factory=WideConfig)
     pretrained: bool = True  # False starts from random weights, to measure what pre-training gives
     dropout: float = 0.1  # share of the attention weights left out
 
@@ -188,6 +191,15 @@ def finetune(
         results.append(json.loads(said.read_text(encoding="utf-8")))
     for parameter in model.parameters():
         parameter.requires_grad_(True)
+    if config.wide.share:
+        target = folder / "wide"
+        said = target / "result.json"
+        if not (resume and said.is_file()):
+            said.unlink(missing_ok=True)
+            wide, result = _run_wide(model, corpus, tokenizer, config.wide, device)
+            _finish(said, {"phase": "wide", **result}, target / "model", wide.save_pretrained)
+        model = AutoModelForSequenceClassification.from_pretrained(str(target / "model")).to(device)
+        results.append(json.loads(said.read_text(encoding="utf-8")))
     with replacing(folder / "model") as temporary:
         model.save_pretrained(temporary)
         tokenizer.save_pretrained(temporary)
@@ -230,6 +242,18 @@ def _run_phase(
     looks = evaluate if len(development.rows) and phase.loop.evaluate_every else None
     result = loop.run(loss, evaluate=looks, resume=resume, progress=progress)
     return {**result, "frozen_values": frozen, "rows": len(rows), "padding_percent": plan.padding_waste()}
+
+
+def _run_wide(model: Any, corpus: PackedCorpus, tokenizer: Any, config: WideConfig, device: str) -> tuple[Any, dict[str, Any]]:
+    """The model with its wide half, and macro-F1 (0-100) and cross-entropy (nats) of both halves together on the development rows."""
+    began = time.monotonic()
+    development = Labelled(corpus, corpus.select(split="development", labelled=True), tokenizer, None, model.config.max_position_embeddings)
+    wide = add_wide_half(model, tokenizer, *fit_experts(Teacher(corpus, tokenizer, config.teacher), config.other_rows), config.share)
+    score, loss = development_score(wide, development, device=device) if len(development.rows) else (0.0, 0.0)
+    if config.development:
+        both = Teacher(corpus, tokenizer, config.teacher, splits=("train", "development"))
+        wide = add_wide_half(model, tokenizer, *fit_experts(both, config.other_rows), config.share)
+    return wide, {"score": score, "cross_entropy": loss, "seconds": time.monotonic() - began}
 
 
 def _run_soup(

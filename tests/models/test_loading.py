@@ -173,7 +173,7 @@ def test_an_empty_tokenizer_is_refused(tiny_checkpoints: Path, monkeypatch: pyte
 
 
 def test_names_of_embedded_models(embedded: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert list_checkpoints() == ["bert", "distilbert", "slow", "xlm-roberta"]
+    assert list_checkpoints() == ["bert", "distilbert", "slow", "wide-deep", "xlm-roberta"]
     assert load_classifier("bert").fingerprint == load_classifier(str(embedded / "bert")).fingerprint
     monkeypatch.setenv(loading.ROOT_VARIABLE, str(embedded / "nowhere"))
     assert list_checkpoints() == []
@@ -183,7 +183,7 @@ def test_names_of_embedded_models(embedded: Path, monkeypatch: pytest.MonkeyPatc
 
 @pytest.mark.parametrize("name", ["nowhere", "../bert", "a/b/c", "a" * 5_000, "\x00", "owner/..", "-/x", "http://x/y", "ü/ß"])
 def test_unknown_names_are_refused(embedded: Path, name: str) -> None:
-    with pytest.raises(CheckpointError, match=r"There is no model .*\(bert, distilbert, slow, xlm-roberta\), a folder, or owner/name"):
+    with pytest.raises(CheckpointError, match=r"There is no model .*\(bert, distilbert, slow, wide-deep, xlm-roberta\), a folder, or owner/name"):
         load_classifier(name)
 
 

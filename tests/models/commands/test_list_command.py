@@ -10,7 +10,7 @@ import pytest
 from models.__main__ import main
 from models.loading import list_checkpoints
 
-NAMES = ["bert", "distilbert", "slow", "xlm-roberta"]
+NAMES = ["bert", "distilbert", "slow", "wide-deep", "xlm-roberta"]
 
 
 def test_one_name_a_line(embedded: Path, capsys: pytest.CaptureFixture[str]) -> None:

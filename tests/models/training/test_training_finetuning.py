@@ -17,6 +17,7 @@ from transformers import AutoModelForSequenceClassification, EuroBertForMaskedLM
 
 from models.data.pack import PackConfig, PackedCorpus, pack_rows
 from models.errors import ConfigError, CorpusError
+from models.training import finetuning
 from models.training.adversarial import AdversarialConfig
 from models.training.augmentation import AugmentationConfig, Augmenter
 from models.training.batches import Sampling
@@ -35,6 +36,7 @@ from models.training.finetuning import (
 from models.training.loop import LoopConfig, read_log
 from models.training.pretraining import EncoderConfig, new_encoder
 from models.training.teacher import TeacherConfig
+from models.training.wide import WideConfig
 
 LABELS = ("negative", "neutral", "positive")
 LOOP = LoopConfig(steps=6, learning_rate=0.01, batch_tokens=512, save_every_seconds=1e9, precision="fp32")
@@ -270,6 +272,35 @@ def test_phases_share_lessons_and_go_on_after_a_kill(packed: PackedCorpus, token
     assert read_log(killed / "1-phase1") == read_log(whole / "1-phase1")
     expected = load(whole / "model")
     assert all(torch.equal(value, expected[name]) for name, value in load(killed / "model").items())
+
+
+def test_wide_half_is_measured_and_then_learns_the_development_rows(
+    held_out: PackedCorpus, tokenizer: Any, encoder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Score and cross-entropy are of a wide half that has not seen the rows; the one that is kept has, where the settings say so."""
+    plain = dataclasses.replace(config({}, dropout=0.0), phases=(PhaseConfig("a", loop=LOOP),))
+    teacher = TeacherConfig(datasets=("umsab", "talks"), strength=10.0, buckets=4096)
+    wide = dataclasses.replace(plain, wide=WideConfig(share=0.75, teacher=teacher))
+    results = finetune(held_out, tokenizer, encoder, wide, tmp_path / "train")
+    assert [result["phase"] for result in results] == ["a", "wide"]
+    model = AutoModelForSequenceClassification.from_pretrained(tmp_path / "train" / "model").eval()
+    assert (model.config.model_type, model.config.wide_share) == ("wide-deep-eurobert", 0.75)
+    rows = held_out.select(split="development", labelled=True)
+    development = Labelled(held_out, rows, tokenizer, None, 48)
+    assert development_score(model, development, device="cpu") == pytest.approx((results[1]["score"], results[1]["cross_entropy"]), abs=1e-4)
+    finetune(held_out, tokenizer, encoder, plain, tmp_path / "plain")
+    encoder_alone = load(tmp_path / "plain" / "model")
+    assert all(torch.equal(value, load(tmp_path / "train" / "model")[name]) for name, value in encoder_alone.items())
+
+    more = dataclasses.replace(wide, wide=dataclasses.replace(wide.wide, development=True))
+    shutil.copytree(tmp_path / "train", tmp_path / "both")
+    shutil.rmtree(tmp_path / "both" / "wide")
+    again = finetune(held_out, tokenizer, encoder, more, tmp_path / "both", resume=True)
+    assert {key: again[1][key] for key in ("score", "cross_entropy")} == pytest.approx({key: results[1][key] for key in ("score", "cross_entropy")})
+    learnt = AutoModelForSequenceClassification.from_pretrained(tmp_path / "both" / "model").eval()
+    assert development_score(learnt, development, device="cpu")[1] < results[1]["cross_entropy"]
+    monkeypatch.setattr(finetuning, "Teacher", None)  # from here on nothing may be fitted
+    assert finetune(held_out, tokenizer, encoder, more, tmp_path / "both", resume=True) == again
 
 
 def test_unknown_dataset_is_refused(packed: PackedCorpus, tokenizer: Any, encoder: Path, tmp_path: Path) -> None:

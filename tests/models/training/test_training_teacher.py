@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
+from models.architecture import find_grams, piece_characters
 from models.data.pack import PackedCorpus
 from models.errors import ConfigError
 from models.training import teacher as teacher_module
@@ -17,7 +18,7 @@ from models.training.finetuning import Labelled
 from models.training.teacher import Lessons, Teacher, TeacherConfig, teach
 
 OWN = ("umsab",)
-CONFIG = TeacherConfig(datasets=OWN, weight=0.25, mixed=0.5, mixtures=400, strength=100.0)
+CONFIG = TeacherConfig(datasets=OWN, weight=0.25, mixed=0.5, mixtures=400, strength=100.0, buckets=8192)
 
 
 @pytest.fixture(scope="module")
@@ -67,36 +68,67 @@ def test_a_row_is_judged_by_a_model_that_has_not_seen_it(packed: PackedCorpus, t
     assert (unseen == labels).mean() < 0.6 < 0.85 < seen.mean()
 
 
+def features_by_hand(teacher: Teacher, packed: PackedCorpus, rows: np.ndarray) -> Any:
+    """TF-IDF of the hashed n-grams and the pieces, over the square root of the number of tokens, a text at a time."""
+    from scipy.sparse import csr_matrix
+
+    values = np.zeros((len(rows), len(teacher.importance)))
+    for number, row in enumerate(rows):
+        ids = [teacher.tokenizer.cls_token_id, *packed.input_ids(row).tolist(), teacher.tokenizer.sep_token_id]
+        _, buckets = find_grams(torch.tensor([ids]), torch.from_numpy(piece_characters(teacher.tokenizer)), teacher.config.buckets - 1)
+        np.add.at(values[number], buckets.numpy(), 1)
+        np.add.at(values[number], teacher.config.buckets + np.array(ids), 1)
+        values[number] *= teacher.importance / np.sqrt(len(ids))
+    return csr_matrix(values)
+
+
 def test_folded_matrix_is_the_model_on_n_grams_and_scores(packed: PackedCorpus, tokenizer: Any) -> None:
-    """Sources, standardised and scaled, against scikit-learn fitted on the same features."""
+    """Sources and the other languages, standardised and scaled, against scikit-learn fitted on the same features."""
     from scipy.sparse import csr_matrix, hstack
     from sklearn.linear_model import LogisticRegression
 
     languages = packed.manifest["languages"]
-    stacked = Teacher(packed, tokenizer, TeacherConfig(datasets=OWN, sources=("talks/en", "talks/de", "umsab/en"), source_scale=0.3))
-    for name, heard in (("en", ("talks/en", "talks/de")), ("de", ("talks/en", "talks/de", "umsab/en"))):
-        rows = own_rows(packed)[packed.rows["language"][own_rows(packed)] == languages.index(name)]
+    stacked = Teacher(packed, tokenizer, replace(CONFIG, strength=1.0, sources={"en": ("talks/en", "talks/de"), "de": ("talks/de",)}, source_scale=0.3))
 
-        def features(found: np.ndarray) -> Any:
-            texts = tokenizer.batch_decode([packed.input_ids(row).tolist() for row in found])
-            return hstack([vectorizer.transform(texts) for vectorizer in stacked.vectorizers]).tocsr()
+    def fitted(features: Any, labels: np.ndarray) -> Any:
+        return LogisticRegression(C=1.0, tol=1e-3, max_iter=200).fit(features, labels)
 
-        scores = []
+    for name, heard in (("en", ("talks/en", "talks/de")), ("de", ("talks/de",)), ("th", ())):
+        own = own_rows(packed)
+        spoken = packed.rows["language"][own] == languages.index(name)
+        models = []
         for source in heard:
             dataset, language = source.split("/")
             of = packed.select(split="train", datasets=(dataset,), labelled=True)
             of = of[packed.rows["language"][of] == languages.index(language)]
-            model = LogisticRegression(C=1.0, tol=1e-3, max_iter=200).fit(features(of), packed.rows["label"][of])
-            scores.append(model.decision_function(features(rows)).reshape(len(rows), -1))
-        heaped = np.concatenate(scores, axis=1)
-        both = hstack([features(rows), csr_matrix(0.3 * (heaped - heaped.mean(0)) / heaped.std(0))]).tocsr()
-        expected = LogisticRegression(C=1.0, tol=1e-3, max_iter=200).fit(both, packed.rows["label"][rows]).predict_proba(both)
-        assert stacked([packed.input_ids(row) for row in rows], languages.index(name)) == pytest.approx(expected, abs=2e-3)
+            models.append(fitted(features_by_hand(stacked, packed, of), packed.rows["label"][of]))
+        models.append(fitted(features_by_hand(stacked, packed, own[~spoken]), packed.rows["label"][own[~spoken]]))
+        features = features_by_hand(stacked, packed, own[spoken])
+        heaped = np.concatenate([model.decision_function(features).reshape(spoken.sum(), -1) for model in models], axis=1)
+        both = hstack([features, csr_matrix(0.3 * (heaped - heaped.mean(0)) / heaped.std(0))]).tocsr()
+        expected = fitted(both, packed.rows["label"][own[spoken]]).predict_proba(both)
+        assert stacked([packed.input_ids(row) for row in own[spoken]], languages.index(name)) == pytest.approx(expected, abs=2e-3)
+
+
+def test_rare_n_grams_say_nothing_and_frequent_ones_less(teacher: Teacher, packed: PackedCorpus) -> None:
+    """Inverse document frequency as scikit-learn smooths it, up to the one factor that makes texts one long on average."""
+    from sklearn.feature_extraction.text import TfidfTransformer
+
+    rows = own_rows(packed)
+    counts = teacher._counts([packed.input_ids(row) for row in rows])
+    texts = np.bincount(counts.indices, minlength=counts.shape[1])
+    known = texts >= 2
+    expected = TfidfTransformer().fit(counts > 0).idf_
+    assert not teacher.importance[~known].any()
+    factor = teacher.importance[known] / expected[known]
+    assert factor == pytest.approx(factor.mean(), rel=1e-4)
+    weighted = teacher._weighted(counts)
+    assert np.sqrt(weighted.multiply(weighted).sum(1)).mean() == pytest.approx(1, abs=1e-3)
 
 
 def test_source_without_rows_is_refused(packed: PackedCorpus, tokenizer: Any) -> None:
     with pytest.raises(ConfigError, match="teacher source 'talks/xx' has no training rows of two classes; write it as dataset/language"):
-        Teacher(packed, tokenizer, TeacherConfig(datasets=OWN, sources=("talks/xx",)))
+        Teacher(packed, tokenizer, TeacherConfig(datasets=OWN, sources={"en": ("talks/xx",)}))
 
 
 def test_language_without_a_class_is_refused(packed: PackedCorpus, tokenizer: Any) -> None:
@@ -166,7 +198,7 @@ def test_foreign_mixtures_have_a_part_of_another_corpus_of_the_language(packed: 
 def test_rows_of_other_languages_keep_their_label(packed: PackedCorpus, tokenizer: Any) -> None:
     alone = Teacher(packed, tokenizer, TeacherConfig(datasets=OWN, weight=1.0))
     one = next(iter(alone.languages))
-    alone.languages = {one}
+    alone.languages = [one]
     alone.opinions[packed.rows["language"] != one] = np.nan
     rows = packed.select(split="train", labelled=True)
     other = packed.rows["language"][rows] != one
@@ -194,48 +226,30 @@ def test_lessons_are_kept_and_made_anew_for_other_settings(
         assert np.array_equal(getattr(again, name), value, equal_nan=name == "opinions")
 
 
-def test_lexicon_adds_up_to_the_scores_of_the_words(packed: PackedCorpus, tokenizer: Any) -> None:
-    """Nothing of a score is lost or counted twice: all entries times their places, against the n-grams of the words one by one."""
-    teacher = Teacher(packed, tokenizer, CONFIG)
-    lessons = teacher.lessons()
-    assert lessons.lexicon.shape == (len(tokenizer), (len(teacher.languages) + 1) * 3)
-    everything = np.zeros(3)
-    for column, language in enumerate(sorted(teacher.languages)):
-        found = [np.array(mixture(lessons, int(number))) for number in np.flatnonzero(lessons.languages == language)]
-        places = np.bincount(np.concatenate(found), minlength=len(tokenizer))
-        expected = np.zeros(3)
-        for text in found:
-            heads = [0, *(place for place in range(1, len(text)) if teacher.begins[text[place]]), len(text)]
-            words = tokenizer.batch_decode([text[first:last].tolist() for first, last in pairwise(heads)])
-            offset = 0
-            for vectorizer in teacher.vectorizers:
-                for gram in (gram for word in words for gram in vectorizer.build_analyzer()(word)):
-                    if gram in vectorizer.vocabulary_:
-                        place = vectorizer.vocabulary_[gram]
-                        expected += vectorizer.idf_[place] * teacher.matrices[language][offset + place]
-                offset += len(vectorizer.vocabulary_)
-        block = lessons.lexicon[:, 3 * column : 3 * column + 3]
-        assert ((places + teacher_module.UNHEARD) @ block) == pytest.approx(expected - expected.mean(), rel=1e-3, abs=1e-2)
-        everything += expected - expected.mean()
-    places = np.bincount(lessons.ids, minlength=len(tokenizer))
-    assert ((places + teacher_module.UNHEARD) @ lessons.lexicon[:, -3:]) == pytest.approx(everything, rel=1e-3, abs=1e-2)
+def test_lexicon_is_what_a_piece_alone_says(teacher: Teacher, lessons: Lessons, tokenizer: Any) -> None:
+    """The piece and the n-grams inside it, by the weights of each language; nothing of what stands beside it."""
+    assert lessons.lexicon.shape == (len(tokenizer), len(teacher.languages) * 3)
+    characters = torch.from_numpy(piece_characters(tokenizer))
+    for piece in range(0, len(tokenizer), 7):
+        _, buckets = find_grams(torch.tensor([[piece]]), characters, teacher.config.buckets - 1)
+        features = [*buckets.tolist(), teacher.config.buckets + piece]
+        for column, language in enumerate(teacher.languages):
+            expected = sum(teacher.importance[feature] * teacher.matrices[language][feature] for feature in features)
+            assert lessons.lexicon[piece, 3 * column : 3 * column + 3] == pytest.approx(expected, abs=1e-5)
 
 
 def test_lexicon_knows_good_from_bad(lessons: Lessons, teacher: Teacher, packed: PackedCorpus) -> None:
-    """A piece that stands in texts of one class alone speaks for that class in its language."""
+    """A piece that stands in texts of one class alone, in as many as the teacher asks for, speaks for that class in its language."""
     right = []
-    for column, language in enumerate(sorted(teacher.languages)):
+    for column, language in enumerate(teacher.languages):
         rows = own_rows(packed)[packed.rows["language"][own_rows(packed)] == language]
         found = [{int(piece) for row in rows[packed.rows["label"][rows] == label] for piece in packed.input_ids(row)} for label in range(3)]
         for label in range(3):
             alone = found[label] - found[(label + 1) % 3] - found[(label + 2) % 3]
-            right += [lessons.lexicon[piece, 3 * column : 3 * column + 3].argmax() == label for piece in alone]
+            right += [lessons.lexicon[piece, 3 * column : 3 * column + 3].argmax() == label for piece in alone
+                      if teacher.importance[teacher.config.buckets + piece]]
     assert len(right) > 40
     assert np.mean(right) > 0.75  # a letter that is in no other text may still weigh little
-
-
-def test_without_mixtures_the_lexicon_is_empty(packed: PackedCorpus, tokenizer: Any) -> None:
-    assert not Teacher(packed, tokenizer, replace(CONFIG, mixed=0.0)).lessons().lexicon.any()
 
 
 def test_how_it_is_listened_to_changes_nothing_it_says(packed: PackedCorpus, tokenizer: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -257,3 +271,9 @@ def test_same_seed_same_batch(lessons: Lessons, packed: PackedCorpus, tokenizer:
 def test_settings_out_of_range_are_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(ConfigError, match=f"teacher {next(iter(wrong))} is"):
         TeacherConfig(datasets=OWN, **wrong)
+
+
+@pytest.mark.parametrize("wrong", [0, 1, 3, 1000])
+def test_buckets_are_a_power_of_two(wrong: int) -> None:
+    with pytest.raises(ConfigError, match=f"teacher buckets is {wrong}, expected a power of two such as 131072"):
+        TeacherConfig(datasets=OWN, buckets=wrong)
