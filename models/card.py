@@ -85,10 +85,13 @@ def format_card(config: RunConfig, run: dict[str, Any], report: dict[str, Any]) 
     encoder, cost = run["config"]["encoder"], training_cost(run)
     size = (f"{encoder['num_hidden_layers']} layers of {encoder['hidden_size']}, {encoder['num_attention_heads']} heads, "
             f"{run['config']['tokenizer']['vocab_size']:,} pieces")
+    share = run["config"]["finetuning"].get("wide", {}).get("share", 0)
+    beside = (f" Beside the encoder stands a wide half, linear experts on hashed n-grams with a weight of {share:g} in the answer. Attributions "
+              "explain both halves, attention maps the encoder alone." if share else "")
     parts = [
         f"---\n{yaml.safe_dump(front, allow_unicode=True, sort_keys=False)}---",
         f"# {config.name}\n\nA multilingual three-class sentiment classifier (negative, neutral, positive), trained from nothing by this "
-        f"repository: BERT-type encoder, {size}. Made to be explained and audited, not to top a leader board.",
+        f"repository: BERT-type encoder, {size}.{beside} Made to be explained and audited, not to top a leader board.",
         "## Intended use\n\nResearch and teaching: trying explanations, showing where a small model fails by culture. Several of the data "
         "sets below allow research only, so does this model. Do not use it to decide anything about a person.",
         f"## Training\n\n{cost}\n\nSettings, commit and every stage's figures: `run.yaml`. Command: `python -m models train` with the "
@@ -109,6 +112,10 @@ def training_cost(run: dict[str, Any]) -> str:
         lines.append(f"- Pre-training (masked language model and next sentence): {pre['steps']:,} steps, {pre['seconds'] / 60:.0f} minutes, "
                      f"padding {pre['padding_percent']:.1f} %.")
     for phase in stages.get("finetuning", {}).get("phases", []):
+        if "experts" in phase:
+            lines.append(f"- Wide half: {phase['experts']} linear experts, {phase['seconds'] / 60:.0f} minutes; on development rows that it had not "
+                         f"seen, both halves together have a macro-F1 of {phase['score']:.1f}.")
+            continue
         early = ", stopped early" if phase["stopped_early"] else ""
         lines.append(f"- Transfer, phase {phase['phase']}: {phase['steps']:,} steps over {phase['rows']:,} rows, {phase['seconds'] / 60:.0f} minutes, "
                      f"padding {phase['padding_percent']:.1f} %{early}.")

@@ -253,7 +253,7 @@ def _run_wide(model: Any, corpus: PackedCorpus, tokenizer: Any, config: WideConf
     if config.development:
         both = Teacher(corpus, tokenizer, config.teacher, splits=("train", "development"))
         wide = add_wide_half(model, tokenizer, *fit_experts(both, config.other_rows), config.share)
-    return wide, {"score": score, "cross_entropy": loss, "seconds": time.monotonic() - began}
+    return wide, {"experts": wide.config.wide_experts, "score": score, "cross_entropy": loss, "seconds": time.monotonic() - began}
 
 
 def _run_soup(

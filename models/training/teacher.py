@@ -105,6 +105,7 @@ class Lessons:
 def teach(corpus: PackedCorpus, tokenizer: Any, config: TeacherConfig, path: Path) -> Lessons:
     """The lessons kept in a file, or new ones, kept there, where the file was made with other settings or is missing."""
     said = {name: value for name, value in asdict(config).items() if name not in LISTENING}
+    said["mixed"] = config.mixed > 0  # how often mixtures are shown changes nothing in what they are
     settings = json.dumps([said, corpus.manifest["tokenizer_sha256"], len(corpus)], sort_keys=True)
     if path.is_file():
         with np.load(path) as kept:

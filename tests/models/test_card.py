@@ -52,17 +52,22 @@ def test_lines_by_hand(finished_run: RunConfig) -> None:
                  "| toy | 5,000 | 4,500 | de, pt-MZ | CC0; MIT |"):
         assert line in lines
     assert "4 layers of 256, 4 heads, 40,000 pieces" in card
+    assert "wide half" not in card
+    run["config"]["finetuning"]["wide"]["share"] = 0.5
+    assert "a wide half, linear experts on hashed n-grams with a weight of 0.5 in the answer" in format_card(finished_run, run, {**REPORT, "training_data": DATA})
     assert f"Texts over {finished_run.encoder.max_length} tokens are cut" in card
 
 
 def test_cost_by_hand() -> None:
     phase = {"phase": "one", "steps": 1200, "rows": 34000, "seconds": 150.0, "padding_percent": 4.25, "stopped_early": True}
     stages = {"pretraining": {"steps": 5000, "seconds": 3600.0, "padding_percent": 3.0},
-              "finetuning": {"phases": [phase, {**phase, "phase": "two", "stopped_early": False}]}}
+              "finetuning": {"phases": [phase, {**phase, "phase": "two", "stopped_early": False},
+                                        {"phase": "wide", "experts": 9, "score": 61.24, "cross_entropy": 0.85, "seconds": 300.0}]}}
     assert training_cost({"stages": stages}).splitlines() == [
         "- Pre-training (masked language model and next sentence): 5,000 steps, 60 minutes, padding 3.0 %.",
         "- Transfer, phase one: 1,200 steps over 34,000 rows, 2 minutes, padding 4.2 %, stopped early.",
         "- Transfer, phase two: 1,200 steps over 34,000 rows, 2 minutes, padding 4.2 %.",
+        "- Wide half: 9 linear experts, 5 minutes; on development rows that it had not seen, both halves together have a macro-F1 of 61.2.",
     ]
     assert training_cost({}) == ""
 
