@@ -58,10 +58,10 @@ def test_a_model_that_cannot_be_loaded_is_tried_again(embedded: Path, tmp_path: 
 def test_visitors_share_the_runner_but_not_what_they_loaded(embedded: Path, tmp_path: Path) -> None:
     own = shutil.copytree(embedded / "bert", tmp_path / "own")
     names, active, runner = shown(chosen=str(own), loaded=(str(own), "bert"))
-    assert names.split() == ["bert", "distilbert", "slow", "xlm-roberta", str(own)]
+    assert names.split() == ["bert", "distilbert", "slow", "wide-deep", "xlm-roberta", str(own)]
     assert active == "own"
     others, their_active, their_runner = shown()
-    assert others.split() == ["bert", "distilbert", "slow", "xlm-roberta"]
+    assert others.split() == ["bert", "distilbert", "slow", "wide-deep", "xlm-roberta"]
     assert their_active == "bert", "without one named sentiment the first is taken"
     assert their_runner == runner == str(id(job_runner()))
 
