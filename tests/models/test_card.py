@@ -54,7 +54,8 @@ def test_lines_by_hand(finished_run: RunConfig) -> None:
     assert "4 layers of 256, 4 heads, 40,000 pieces" in card
     assert "wide half" not in card
     run["config"]["finetuning"]["wide"]["share"] = 0.5
-    assert "a wide half, linear experts on hashed n-grams with a weight of 0.5 in the answer" in format_card(finished_run, run, {**REPORT, "training_data": DATA})
+    card = format_card(finished_run, run, {**REPORT, "training_data": DATA})
+    assert "a wide half, linear experts on hashed n-grams with a weight of 0.5 in the answer" in card
     assert f"Texts over {finished_run.encoder.max_length} tokens are cut" in card
 
 
