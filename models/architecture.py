@@ -40,7 +40,13 @@ class NgramEmbedding(torch.nn.Embedding):
     characters: torch.Tensor
 
     def __init__(self, config: WideDeepConfig) -> None:
-        """Random embeddings, no evidence, no characters."""
+        """Random embeddings, no evidence, no characters.
+
+        Raises:
+            ValueError: The settings of the wide half make no sense.
+        """
+        if config.wide_buckets < 2 or config.wide_buckets & (config.wide_buckets - 1) or not 0 <= config.wide_share <= 1:
+            raise ValueError(f"wide_buckets {config.wide_buckets} must be a power of two and wide_share {config.wide_share} from 0 to 1")
         super().__init__(config.vocab_size, config.hidden_size, config.pad_token_id)
         self.mask = config.wide_buckets - 1
         size = config.wide_experts * (config.num_labels + 1)

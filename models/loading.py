@@ -14,7 +14,7 @@ import torch
 import yaml
 from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer
 
-import models.architecture  # noqa: F401  registers our own architecture
+from models.architecture import WideDeepConfig
 from models.classifier import Classifier
 from models.errors import CheckpointError
 
@@ -86,6 +86,8 @@ def _read_config(source: str) -> Any:
     layers, hidden = getattr(config, "num_hidden_layers", 0) or 0, getattr(config, "hidden_size", 0) or 0
     vocabulary = getattr(config, "vocab_size", 0) or 0
     size = hidden * (vocabulary + 12 * layers * hidden)
+    if isinstance(config, WideDeepConfig):
+        size += (vocabulary + config.wide_buckets) * config.wide_experts * (config.num_labels + 1) + vocabulary * config.longest_piece
     if size > MAX_PARAMETERS:
         raise CheckpointError(f"{source} would have about {size:,} parameters, the limit is {MAX_PARAMETERS:,}; load a smaller model.")
     return config

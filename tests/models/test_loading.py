@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -96,6 +98,24 @@ def test_code_of_strangers_never_runs(copy_of: Copy, model_type: str, tmp_path: 
         with pytest.raises(CheckpointError, match="contains custom code"):
             load_classifier(str(folder))
     assert not trace.exists()
+
+
+@pytest.mark.parametrize(("settings", "sentence"), [
+    ({"wide_buckets": 2**50}, "would have about [0-9,]{15,} parameters, the limit is 3,000,000,000"),
+    ({"longest_piece": 10**12}, "would have about [0-9,]{15,} parameters, the limit is 3,000,000,000"),
+    ({"wide_experts": 10**12}, "would have about [0-9,]{15,} parameters, the limit is 3,000,000,000"),
+    ({"wide_buckets": 500}, "cannot be read .*wide_buckets 500 must be a power of two"),
+    ({"wide_share": 1.5}, r"cannot be read .*wide_share 1\.5 from 0 to 1"),
+    ({"wide_experts": 3}, "weights of another shape than its settings say|cannot be read"),
+])
+def test_settings_of_a_wide_half_that_make_no_sense_are_refused(
+    tiny_checkpoints: Path, tmp_path: Path, settings: dict[str, object], sentence: str
+) -> None:
+    folder = shutil.copytree(tiny_checkpoints / "wide-deep", tmp_path / "m")
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    (folder / "config.json").write_text(json.dumps({**config, **settings}), encoding="utf-8")
+    with pytest.raises(CheckpointError, match=sentence):
+        load_classifier(str(folder))
 
 
 @pytest.mark.parametrize(("settings", "sentence"), [
