@@ -1,4 +1,4 @@
-"""The architecture of our own classifier: a EuroBERT, and beside it a linear model of n-grams that speaks eight languages.
+"""The architecture of our own classifier: a EuroBERT, and beside it linear models of n-grams, one a language.
 
 Wide & Deep (Cheng et al. 2016): the deep half generalises, the wide half remembers. The wide half reads hashed character n-grams, as fastText
 does (Bojanowski et al. 2017), and pairs of pieces. Both read the same embeddings, so whatever explains a model by its embeddings or by
@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch.nn.functional import log_softmax
 from transformers import AutoConfig, AutoModelForSequenceClassification, EuroBertConfig, EuroBertForSequenceClassification, EuroBertModel
+from transformers.configuration_utils import strict
 from transformers.modeling_outputs import SequenceClassifierOutput
 
 GRAMS = (2, 3, 4, 5)  # characters of an n-gram; a blank before and after a word counts
@@ -21,6 +22,7 @@ OTHERS, BYTES = 4, 0x110000  # a character is its code point + OTHERS; bytes of 
 _FACTOR, _MIXER = -7046029254386353131, -4658895280553007687  # odd 64-bit constants (splitmix64, Steele et al. 2014)
 
 
+@strict
 class WideDeepConfig(EuroBertConfig):  # type: ignore[misc]
     """Settings of the architecture; those of the deep half are EuroBERT's."""
 
@@ -29,6 +31,17 @@ class WideDeepConfig(EuroBertConfig):  # type: ignore[misc]
     wide_buckets: int = 4096  # of the hashed n-grams, a power of two
     wide_experts: int = 1  # linear models, one a language and one for all others
     longest_piece: int = 16  # characters of a piece
+
+    def validate_wide_half(self) -> None:
+        """Raises ValueError for settings that make no sense; transformers calls it."""
+        for name in ("wide_buckets", "wide_experts", "longest_piece"):
+            value = getattr(self, name)
+            if type(value) is not int or value < 1:
+                raise ValueError(f"{name} is {value!r}, expected a whole number from 1 on")
+        if self.wide_buckets & (self.wide_buckets - 1):
+            raise ValueError(f"wide_buckets is {self.wide_buckets}, expected a power of two")
+        if not isinstance(self.wide_share, int | float) or not 0 <= self.wide_share <= 1:
+            raise ValueError(f"wide_share is {self.wide_share!r}, expected 0 to 1")
 
 
 class NgramEmbedding(torch.nn.Embedding):
@@ -40,13 +53,7 @@ class NgramEmbedding(torch.nn.Embedding):
     characters: torch.Tensor
 
     def __init__(self, config: WideDeepConfig) -> None:
-        """Random embeddings, no evidence, no characters.
-
-        Raises:
-            ValueError: The settings of the wide half make no sense.
-        """
-        if config.wide_buckets < 2 or config.wide_buckets & (config.wide_buckets - 1) or not 0 <= config.wide_share <= 1:
-            raise ValueError(f"wide_buckets {config.wide_buckets} must be a power of two and wide_share {config.wide_share} from 0 to 1")
+        """Random embeddings and evidence, no characters."""
         super().__init__(config.vocab_size, config.hidden_size, config.pad_token_id)
         self.mask = config.wide_buckets - 1
         size = config.wide_experts * (config.num_labels + 1)
@@ -160,7 +167,7 @@ class WideDeepForSequenceClassification(EuroBertForSequenceClassification):  # t
     config_class = WideDeepConfig
 
     def __init__(self, config: WideDeepConfig) -> None:
-        """Random weights; the wide half says nothing."""
+        """Random weights."""
         super().__init__(config)
         self.model = WideDeepModel(config)
         self.wide_bias = torch.nn.Parameter(torch.zeros(config.wide_experts, config.num_labels + 1))
@@ -189,5 +196,5 @@ class WideDeepForSequenceClassification(EuroBertForSequenceClassification):  # t
         return torch.logsumexp(log_softmax(said[..., :-1], dim=-1) + log_softmax(said[..., -1:], dim=1), dim=1)
 
 
-AutoConfig.register(WideDeepConfig.model_type, WideDeepConfig)
-AutoModelForSequenceClassification.register(WideDeepConfig, WideDeepForSequenceClassification)
+AutoConfig.register(WideDeepConfig.model_type, WideDeepConfig, exist_ok=True)  # the server may import a changed module anew
+AutoModelForSequenceClassification.register(WideDeepConfig, WideDeepForSequenceClassification, exist_ok=True)

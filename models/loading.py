@@ -195,5 +195,6 @@ def _read_mapping(parse: Callable[[str], Any], text: str) -> dict[str, Any]:
 
 
 def _short(error: Exception) -> str:
-    """The first line of an error, shortened, for a sentence."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:160]
+    """The first line of an error, and the next where it ends in a colon, shortened, for a sentence."""
+    lines = [line.strip() for line in str(error).strip().splitlines()] or [type(error).__name__]
+    return " ".join(lines[: 2 if lines[0].endswith(":") else 1])[:160]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
-from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -106,14 +105,6 @@ def new_classifier(pretrained: str | Path, labels: tuple[str, ...], config: Fine
     }
     model = AutoModelForSequenceClassification.from_pretrained(str(pretrained), **settings)
     return model if config.pretrained else AutoModelForSequenceClassification.from_config(model.config)
-
-
-def second_opinion(model: Any, batch: LabelledBatch, share: float) -> LabelledBatch:
-    """The batch with targets that are to a share the model's own probabilities."""
-    with torch.no_grad():
-        said = model(input_ids=batch.input_ids, attention_mask=batch.attention_mask).logits.float().softmax(-1)
-    labels = batch.labels if batch.labels.ndim == 2 else torch.eye(said.shape[1], device=said.device)[batch.labels]
-    return replace(batch, labels=(1 - share) * labels + share * said)
 
 
 def write_lexicon(model: Any, lexicon: np.ndarray, spread: float) -> None:
@@ -227,12 +218,9 @@ def _run_phase(
     plan = BatchPlan(data.lengths(), sampling_weights(corpus, rows, phase.sampling), epoch_rows=phase.sampling.epoch_rows or len(rows),
                      tokens=phase.loop.batch_tokens, seed=phase.loop.seed)
     development = Labelled(corpus, corpus.select(split="development", labelled=True), tokenizer, None, length)
-    before = deepcopy(model).eval() if phase.teacher.encoder else None
 
     def loss(model: Any, indices: np.ndarray, step: int) -> dict[str, float]:
         batch = data.batch(indices, phase.loop.seed, step, device)
-        if before is not None:
-            batch = second_opinion(before, batch, phase.teacher.encoder)
         return backward_adversarial(model, batch, phase.adversarial, phase.label_smoothing)
 
     def evaluate(model: Any) -> float:

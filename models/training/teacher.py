@@ -28,7 +28,7 @@ from models.training.batches import pad
 
 MINIMUM_TEXTS = 2  # an n-gram in fewer texts is left out
 FOLDS = 5  # each row is judged by a model that has not seen it; fewer where a class has fewer rows
-LISTENING = ("weight", "lexicon", "encoder")  # settings that change nothing in what it says
+LISTENING = ("weight", "lexicon")  # settings that change nothing in what it says
 ALIKE = 8  # a row is replaced by one of so many mixtures that are as long, or by one of a fiftieth of them: batches are cut by length
 AT_ONCE = 512  # texts whose n-grams are found together
 
@@ -47,13 +47,12 @@ class TeacherConfig:
     mixtures: int = 50_000  # different mixtures made for that
     foreign: float = 0.0  # share of the mixtures with a part from the other corpora of the language: words its own rows lack
     lexicon: float = 0.0  # root mean square of what it says of the pieces, written into the embeddings before the first step; 0 = nothing
-    encoder: float = 0.0  # share, in every target, of the opinion of the encoder as the phase found it: both know different things
     seed: int = 1  # of the mixtures, the folds and the rows read of a source
     strength: float = 1.0  # inverse of the L2 penalty
 
     def __post_init__(self) -> None:
         """Raises ConfigError for shares out of range and a number of buckets that is no power of two."""
-        for name in ("weight", "mixed", "foreign", "encoder"):
+        for name in ("weight", "mixed", "foreign"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ConfigError(f"teacher {name} is {getattr(self, name)}, expected a share between 0 and 1.")
         for name in ("strength", "source_scale"):
@@ -183,9 +182,9 @@ class Teacher:
         np.add.at(said, places.numpy(), weights[buckets.numpy()])
         return np.asarray(said, dtype=np.float32)
 
-    def select(self, datasets: tuple[str, ...] | None, *, labelled: bool = True) -> np.ndarray:
-        """Rows of its splits (selected,), of some data sets or all of them."""
-        return np.concatenate([self.corpus.select(split=split, datasets=datasets, labelled=labelled) for split in self.splits])
+    def select(self, datasets: tuple[str, ...] | None) -> np.ndarray:
+        """Labelled rows of its splits (selected,), of some data sets or all of them."""
+        return np.concatenate([self.corpus.select(split=split, datasets=datasets, labelled=True) for split in self.splits])
 
     def features(self, sequences: list[np.ndarray]) -> csr_matrix:
         """TF-IDF of the n-grams and then the pieces of each sequence of token ids (sequences, features), float32."""

@@ -63,7 +63,7 @@ def _fit_spoken(teacher: Teacher, experts: int) -> np.ndarray:
     drawn, expert = [], []
     for number in np.unique(language):
         place = teacher.languages.index(number) if number in teacher.languages else len(teacher.languages)
-        if place < experts:
+        if place < experts:  # the teacher's own rows all, and others of the language beside them
             most = LANGUAGE_ROWS if place < len(teacher.languages) else LANGUAGE_ROWS // 10
             found = np.concatenate([teacher.rows[own_language == number], generator.permutation(every[language == number])[:most]])
             drawn.append(found)

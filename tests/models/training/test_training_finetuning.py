@@ -29,7 +29,6 @@ from models.training.finetuning import (
     finetune,
     freeze,
     new_classifier,
-    second_opinion,
     with_seed,
     write_lexicon,
 )
@@ -240,20 +239,9 @@ def test_lexicon_stands_in_the_first_features(tiny_bert_of: Callable[..., Any]) 
         write_lexicon(model, np.ones((50, 33), dtype=np.float32), 0.5)
 
 
-def test_second_opinion_is_part_of_the_target(packed: PackedCorpus, tokenizer: Any, tiny_bert_of: Callable[..., Any]) -> None:
-    model, batch = tiny_bert_of(len(tokenizer)).eval(), rows_of(packed, tokenizer).batch(np.arange(5), 1, 0, "cpu")
-    said = model(input_ids=batch.input_ids, attention_mask=batch.attention_mask).logits.softmax(-1).detach()
-    mixed = second_opinion(model, batch, 0.25)
-    assert torch.allclose(mixed.labels, 0.75 * torch.eye(3)[batch.labels] + 0.25 * said)
-    again = second_opinion(model, mixed, 0.5)
-    assert torch.allclose(again.labels, 0.5 * mixed.labels + 0.5 * said)
-    assert not again.labels.requires_grad
-
-
 def test_phases_share_lessons_and_go_on_after_a_kill(packed: PackedCorpus, tokenizer: Any, encoder: Path, tmp_path: Path) -> None:
-    """The second phase learns from the first one's opinion: its reference must be that of the start, also when it goes on."""
     teacher = TeacherConfig(datasets=("umsab",), mixed=0.5, mixtures=60, lexicon=0.2)
-    phases = config({"teacher": teacher}, {"teacher": dataclasses.replace(teacher, lexicon=0.0, encoder=0.5)}, dropout=0.0)
+    phases = config({"teacher": teacher}, {"teacher": dataclasses.replace(teacher, lexicon=0.0)}, dropout=0.0)
     short = config(*({"teacher": phase.teacher, "loop": dataclasses.replace(LOOP, save_every_seconds=0.0)} for phase in phases.phases), dropout=0.0)
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     finetune(packed, tokenizer, encoder, phases, whole)

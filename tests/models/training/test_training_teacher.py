@@ -255,7 +255,7 @@ def test_lexicon_knows_good_from_bad(lessons: Lessons, teacher: Teacher, packed:
 def test_how_it_is_listened_to_changes_nothing_it_says(packed: PackedCorpus, tokenizer: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = teach(packed, tokenizer, CONFIG, tmp_path / "lessons.npz")
     monkeypatch.setattr(teacher_module, "Teacher", None)
-    again = teach(packed, tokenizer, replace(CONFIG, weight=0.9, lexicon=0.2, encoder=0.5), tmp_path / "lessons.npz")
+    again = teach(packed, tokenizer, replace(CONFIG, weight=0.9, lexicon=0.2), tmp_path / "lessons.npz")
     assert np.array_equal(first.judged, again.judged)
 
 
@@ -267,7 +267,7 @@ def test_same_seed_same_batch(lessons: Lessons, packed: PackedCorpus, tokenizer:
     assert first.labels.shape == (12, 3)
 
 
-@pytest.mark.parametrize("wrong", [{"weight": 1.5}, {"mixed": -0.1}, {"foreign": 2.0}, {"encoder": -1.0}, {"strength": 0.0}, {"source_scale": 0.0}])
+@pytest.mark.parametrize("wrong", [{"weight": 1.5}, {"mixed": -0.1}, {"foreign": 2.0}, {"strength": 0.0}, {"source_scale": 0.0}])
 def test_settings_out_of_range_are_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(ConfigError, match=f"teacher {next(iter(wrong))} is"):
         TeacherConfig(datasets=OWN, **wrong)
