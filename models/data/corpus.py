@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
-
-import pyarrow as arrow
-import pyarrow.parquet as parquet
 
 from models.data.cleaning import clean, reason_to_remove
 from models.data.duplicates import find_duplicates
 from models.data.importers import IMPORTERS
 from models.data.language import language_reason, normalize_language
 from models.data.schema import COLUMNS, Example, Fault
-from models.disk import full_disk_sentence, whole_file
+from models.data.tables import write_tables
 from models.errors import ConfigError, CorpusError
 from models.progress import Progress, no_progress
 
 ROOT_VARIABLE = "CULTURELENS_CORPORA"
-_TYPES = {"position": arrow.int32()}
 
 
 @dataclass(frozen=True)
@@ -32,13 +26,16 @@ class CorpusConfig:
     """Settings of `python -m models corpus build`."""
 
     output: str  # folder of corpus.parquet, removed.parquet and report.json
+    task: str = "sentiment"
     sources: tuple[str, ...] = tuple(IMPORTERS)  # corpus folders
     max_characters: int = 2_000  # longer texts are left out
     language_check: bool = True
     near_threshold: float = 0.8  # Jaccard similarity of character 5-grams
 
     def __post_init__(self) -> None:
-        """Raises ConfigError for a source without an importer."""
+        """Raises ConfigError for another task or a source without an importer."""
+        if self.task != "sentiment":
+            raise ConfigError(f"A corpus of labelled texts has the task {self.task!r}, expected 'sentiment'.")
         unknown = sorted(set(self.sources) - set(IMPORTERS))
         if unknown:
             raise ConfigError(f"There is no importer for {unknown[0]!r}; importers are {', '.join(IMPORTERS)}.")
@@ -110,19 +107,28 @@ def build_corpus(config: CorpusConfig, progress: Progress = no_progress) -> dict
     return _write(config, rows, removed, faults, Counter(kept[row].dataset for row in unlabelled))
 
 
-def _read(name: str) -> Iterator[Example | Fault]:
-    if name not in IMPORTERS:
-        raise CorpusError(f"There is no importer for the corpus {name!r}; importers are {', '.join(IMPORTERS)}.")
+def corpus_folder(name: str, importers: Mapping[str, Any] = IMPORTERS) -> Path:
+    """The folder of one corpus.
+
+    Raises:
+        CorpusError: The corpus has no importer, or it or the corpora folder is missing.
+    """
+    if name not in importers:
+        raise CorpusError(f"There is no importer for the corpus {name!r}; importers are {', '.join(importers)}.")
     folder = corpora_root() / name
     if not folder.is_dir():
         raise CorpusError(f"There is no folder {folder}; fetch the corpus again or leave it out of the sources.")
+    return folder
+
+
+def _read(name: str) -> Iterator[Example | Fault]:
+    folder = corpus_folder(name)
     return IMPORTERS[name](folder)
 
 
 def _write(
     config: CorpusConfig, rows: list[Example], removed: list[Removed], faults: list[Fault], unlabelled: Counter[str]
 ) -> dict[str, Any]:
-    folder = Path(config.output)
     datasets: dict[str, dict[str, Any]] = {}
     kept_by, faults_by = Counter(row.dataset for row in rows), Counter(fault.dataset for fault in faults)
     reasons = Counter((item.example.dataset, item.reason) for item in removed)
@@ -130,28 +136,8 @@ def _write(
         own = {reason: count for (dataset, reason), count in sorted(reasons.items()) if dataset == name}
         datasets[name] = {"read": kept_by[name] + sum(own.values()), "kept": kept_by[name], "faults": faults_by[name],
                           "label_dropped": unlabelled[name], "removed": own}
-    with full_disk_sentence(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        _write_table(rows, folder / "corpus.parquet")
-        listed = {
-            "dataset": [item.example.dataset for item in removed], "split": [item.example.split for item in removed],
-            "label": [item.example.label for item in removed], "language": [item.example.language for item in removed],
-            "reason": [item.reason for item in removed], "text": [item.example.text for item in removed],
-        }
-        _replace(arrow.table({key: arrow.array(values, arrow.string()) for key, values in listed.items()}), folder / "removed.parquet")
-        report = {"rows": len(rows), "removed": dict(Counter(item.reason for item in removed).most_common()),
-                  "table_sha256": hashlib.sha256((folder / "corpus.parquet").read_bytes()).hexdigest(), "datasets": datasets,
-                  "faults": [f"{fault.dataset} {fault.file}:{fault.line}: {fault.reason}" for fault in faults]}
-        with whole_file(folder / "report.json") as temporary:
-            temporary.write_text(json.dumps(report, indent=1, ensure_ascii=False), encoding="utf-8")
-    return report
-
-
-def _write_table(rows: list[Example], path: Path) -> None:
-    columns = {name: arrow.array([getattr(row, name) for row in rows], _TYPES.get(name, arrow.string())) for name in COLUMNS}
-    _replace(arrow.table(columns), path)
-
-
-def _replace(table: arrow.Table, path: Path) -> None:
-    with whole_file(path) as temporary:
-        parquet.write_table(table, temporary, compression="zstd")
+    listed = {column: [getattr(item.example, column) for item in removed] for column in ("dataset", "split", "label", "language")}
+    listed |= {"reason": [item.reason for item in removed], "text": [item.example.text for item in removed]}
+    report = {"rows": len(rows), "removed": dict(Counter(item.reason for item in removed).most_common()), "datasets": datasets}
+    table = {column: [getattr(row, column) for row in rows] for column in COLUMNS}
+    return write_tables(Path(config.output), "corpus.parquet", table, listed, report, faults)

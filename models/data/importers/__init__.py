@@ -1,5 +1,5 @@
 """One reader for each corpus folder, written against its real format."""
 
-from models.data.importers.catalogue import IMPORTERS
+from models.data.importers.catalogue import IMPORTERS, PAIR_IMPORTERS
 
-__all__ = ["IMPORTERS"]
+__all__ = ["IMPORTERS", "PAIR_IMPORTERS"]

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from models.data.importers import dialogues, reviews, social
+from models.data.importers import dialogues, parallel, parallel_evaluation, reviews, social
+from models.data.pairs import Pair
 from models.data.schema import Example, Fault
 
 Read = Callable[[Path], Iterator[Example | Fault]]
@@ -38,4 +39,19 @@ IMPORTERS: dict[str, Read] = {
     "swe-sentiment": social.read_swe,
     "uzbek-app-reviews": reviews.read_uzbek,
     "structured-sentiment": reviews.read_structured,
+}
+ReadPairs = Callable[[Path], Iterator[Pair | Fault]]
+PAIR_IMPORTERS: dict[str, ReadPairs] = {
+    "tatoeba-cmn": parallel.read_tatoeba_cmn,
+    "msctd": parallel.read_msctd_pairs,
+    "bmeld": parallel.read_bmeld_pairs,
+    "3am": parallel.read_3am,
+    "ai-challenger-en-zh": parallel.read_ai_challenger,
+    "alma-human": parallel.read_alma_human,
+    "multi30k": parallel.read_multi30k,
+    "mlqe-pe": parallel.read_mlqe_pe,
+    "nusax": parallel.read_nusax_pairs,
+    "wmt22-general": parallel_evaluation.read_wmt22,
+    "laser-tatoeba": parallel_evaluation.read_laser_tatoeba,
+    "ntrex": parallel_evaluation.read_ntrex,
 }

@@ -25,7 +25,7 @@ def read_msctd(root: Path) -> Items:
         for split, name in (("train", "train"), ("validation", "dev")):
             if pair == "enzh" and split == "train":
                 continue
-            order, faults = _dialogues(base / pair / f"image_index_{name}.txt")
+            order, faults = dialogue_order(base / pair / f"image_index_{name}.txt")
             yield from faults
             for language in languages:
                 paths = [base / pair / f"{language}_{name}.txt", base / pair / f"sentiment_{name}.txt"]
@@ -101,8 +101,8 @@ def _utterances(paths: list[Path], language: str, split: str, order: dict[int, t
                       position)
 
 
-def _dialogues(path: Path) -> tuple[dict[int, tuple[int, int]], list[Fault]]:
-    """Utterance number -> (dialogue, place), and broken lines; each line of the file is the list of one dialogue."""
+def dialogue_order(path: Path) -> tuple[dict[int, tuple[int, int]], list[Fault]]:
+    """Utterance number from 0 -> (dialogue, place), and broken lines; each line of an MSCTD index lists one dialogue."""
     order: dict[int, tuple[int, int]] = {}
     faults: list[Fault] = []
     for item in read_lines(path, "msctd"):

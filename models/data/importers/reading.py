@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import io
 import json
+import tarfile
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
@@ -20,13 +22,23 @@ Line = tuple[int, str]
 
 
 def read_bytes(path: Path) -> bytes:
-    """Content of a file, or of the only member of a ZIP.
+    """Content of a file, unpacked where it ends in .gz, of the only member of a ZIP, or of a member of a .tar.gz.
+
+    A member is written as a path under its archive: `train.tar.gz/train/train.src`.
 
     Raises:
-        CorpusError: The file is missing, or the ZIP is cut or has no single member.
+        CorpusError: The file or member is missing, the archive is cut, or the ZIP has no single member.
     """
+    archive = next((parent for parent in path.parents if parent.name.endswith(".tar.gz") and parent.is_file()), None)
+    if archive is not None:
+        return _member(archive, path.relative_to(archive).as_posix())
     if not path.is_file():
         raise CorpusError(f"{path} does not exist; fetch the corpus again or leave it out of the sources.")
+    if path.suffix == ".gz":
+        try:
+            return gzip.decompress(path.read_bytes())
+        except (gzip.BadGzipFile, zlib.error, EOFError) as error:
+            raise CorpusError(f"{path} is not a whole gzip file ({error}); fetch it again.") from error
     if path.suffix != ".zip":
         return path.read_bytes()
     try:
@@ -173,6 +185,19 @@ def read_json_records(path: Path, dataset: str) -> Iterator[tuple[int, dict[str,
         yield line, record
     if "]" not in text[place:]:
         yield Fault(dataset, path.name, text.count("\n") + 1, "the JSON list is cut in the middle")
+
+
+def _member(archive: Path, name: str) -> bytes:
+    try:
+        with tarfile.open(archive, "r:gz") as members:
+            content = members.extractfile(name)
+            if content is None:
+                raise CorpusError(f"{name} in {archive} is not a file; fetch the corpus again.")
+            return content.read()
+    except KeyError as error:
+        raise CorpusError(f"{archive} holds no {name}; fetch the corpus again or leave it out of the sources.") from error
+    except (tarfile.TarError, gzip.BadGzipFile, zlib.error, EOFError) as error:
+        raise CorpusError(f"{archive} is not a whole tar.gz file ({error}); fetch it again.") from error
 
 
 def _header(cells: list[str], columns: Sequence[str], path: Path) -> list[str]:
