@@ -13,6 +13,7 @@ import yaml
 from models.errors import ConfigError
 
 Config = TypeVar("Config")
+TASKS = ("sentiment", "translation")
 
 
 def load_config(cls: type[Config], path: str | Path) -> Config:
@@ -26,17 +27,20 @@ def load_config(cls: type[Config], path: str | Path) -> Config:
         ConfigError: The file is missing or not YAML, a key is unknown or missing, or a value has the wrong type.
     """
     path = Path(path)
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise ConfigError(f"There is no configuration file {path}; give the path of a YAML file.") from error
-    except OSError as error:
-        raise ConfigError(f"{path} cannot be read ({error.strerror}); give the path of a YAML file.") from error
-    except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: not UTF-8, or a date such as 2024-13-45
-        raise ConfigError(f"{path} is not readable YAML: {' '.join(str(error).split())}.") from error
-    if not isinstance(content, dict):
-        raise ConfigError(f"{path} holds {type(content).__name__}, expected a mapping of keys to values.")
-    return from_mapping(cls, content, where=path.name)
+    return from_mapping(cls, _read_yaml(path), where=path.name)
+
+
+def read_task(path: str | Path) -> str:
+    """The task a YAML file is for, by its key `task`; "sentiment" where it has none.
+
+    Raises:
+        ConfigError: The file is missing or not YAML, or the task is not one of TASKS.
+    """
+    path = Path(path)
+    task = _read_yaml(path).get("task", TASKS[0])
+    if task not in TASKS:
+        raise ConfigError(f"{path.name} has the task {task!r}; tasks are {', '.join(TASKS)}.")
+    return str(task)
 
 
 def from_mapping(cls: type[Config], content: dict[str, Any], *, where: str = "configuration") -> Config:
@@ -66,6 +70,20 @@ def from_mapping(cls: type[Config], content: dict[str, Any], *, where: str = "co
 def to_mapping(config: Any) -> dict[str, Any]:
     """The settings as plain values that YAML and JSON can hold."""
     return {key: _plain(value) for key, value in dataclasses.asdict(config).items()}
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise ConfigError(f"There is no configuration file {path}; give the path of a YAML file.") from error
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read ({error.strerror}); give the path of a YAML file.") from error
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: not UTF-8, or a date such as 2024-13-45
+        raise ConfigError(f"{path} is not readable YAML: {' '.join(str(error).split())}.") from error
+    if not isinstance(content, dict):
+        raise ConfigError(f"{path} holds {type(content).__name__}, expected a mapping of keys to values.")
+    return content
 
 
 def _plain(value: Any) -> Any:

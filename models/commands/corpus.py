@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 from models.cli import progress_bar
-from models.config import load_config
+from models.config import load_config, read_task
 
 
 def add_parser(subparsers: Any) -> None:
@@ -27,16 +27,20 @@ def run(args: argparse.Namespace) -> int:
         manifest = pack_corpus(load_config(RunConfig, args.config), progress_bar("pack"))
         print(json.dumps(manifest) if args.json else f"{manifest['rows']:,} rows, {manifest['tokens']:,} tokens, {len(manifest['shards'])} shards")
         return 0
-    from models.data.corpus import CorpusConfig, build_corpus
-    from models.data.describe import describe, format_sheet
-
-    config = load_config(CorpusConfig, args.config)
     if args.action == "describe":
-        sheet = describe(config.output, args.by)
-        print(json.dumps(sheet, ensure_ascii=False) if args.json else format_sheet(sheet, args.by))
+        _describe(args)
         return 0
-    report = build_corpus(config, progress_bar("build"))
-    print(json.dumps(report, ensure_ascii=False) if args.json else format_report(report, config.output))
+    if read_task(args.config) == "translation":
+        from models.data.pair_corpus import PairCorpusConfig, build_pairs
+
+        pair_config = load_config(PairCorpusConfig, args.config)
+        report, output = build_pairs(pair_config, progress_bar("build")), pair_config.output
+    else:
+        from models.data.corpus import CorpusConfig, build_corpus
+
+        config = load_config(CorpusConfig, args.config)
+        report, output = build_corpus(config, progress_bar("build")), config.output
+    print(json.dumps(report, ensure_ascii=False) if args.json else format_report(report, output))
     return 0
 
 
@@ -49,3 +53,19 @@ def format_report(report: dict[str, Any], output: str) -> str:
     lines.append(f"{report['rows']:,} rows kept; every removed row is listed with its reason in {output}/removed.parquet")
     lines += report["faults"][:20]
     return "\n".join(lines)
+
+
+def _describe(args: argparse.Namespace) -> None:
+    if read_task(args.config) == "translation":
+        from models.data.pair_corpus import PairCorpusConfig
+        from models.data.pair_sheet import describe_pairs, format_pair_sheet
+
+        sheet = describe_pairs(load_config(PairCorpusConfig, args.config).output, args.by)
+        text = format_pair_sheet(sheet, args.by)
+    else:
+        from models.data.corpus import CorpusConfig
+        from models.data.describe import describe, format_sheet
+
+        sheet = describe(load_config(CorpusConfig, args.config).output, args.by)
+        text = format_sheet(sheet, args.by)
+    print(json.dumps(sheet, ensure_ascii=False) if args.json else text)

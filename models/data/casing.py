@@ -12,7 +12,7 @@ _WORD = regex.compile(r"\p{L}+(?:['’]\p{L}+)*")
 # Nothing but marks before it, or a mark that ends a sentence; after two or more points people go on in lower case.
 _START = regex.compile(r"(?:^|(?<!\.)[.!?][\"”']?\s+)[^\p{L}\p{N}]*")
 _BLANK = regex.compile(r"\s+")
-_QUOTE = regex.compile(r'"\s*([^"]*?)\s*"')
+_QUOTE = regex.compile(r'(?<!\S)"\s+([^"]*?)\s+"(?![\p{L}\p{N}])')  # blanks on both inner sides: set apart by a tokenizer
 MINIMUM_COUNT = 3  # occurrences inside sentences from which the casing of a word is believed
 SHARE = 0.6  # of them in that casing (0-1)
 
@@ -36,7 +36,7 @@ class Casing:
             return known
         pieces, end, starts = [], 0, _starts(text)
         for match in _WORD.finditer(text):
-            word = self.words.get(match[0], match[0])
+            word = self.words.get(match[0], regex.sub(r"^i(?=['’])", "I", match[0]))
             if match.start() in starts and word == match[0]:
                 word = str(word[0].upper() + word[1:])
             pieces += [text[end : match.start()], word]

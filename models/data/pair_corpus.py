@@ -28,7 +28,7 @@ class PairCorpusConfig:
     task: str = "translation"
     sources: tuple[str, ...] = tuple(PAIR_IMPORTERS)  # corpus folders
     max_characters: int = 1_000  # pairs with a longer side are left out
-    length_ratio: float = 3.0  # of the longer to the shorter side, a Han character as three letters
+    length_ratio: float = 2.5  # of the longer to the shorter side, a Han character as three letters
     language_check: bool = True  # of both sides
 
     def __post_init__(self) -> None:
@@ -77,7 +77,7 @@ def build_pairs(config: PairCorpusConfig, progress: Progress = no_progress) -> d
             else:
                 kept.append(pair)
     progress(len(config.sources), len(config.sources) + 1)
-    gone = find_pair_duplicates(kept)
+    gone = find_pair_duplicates(kept, [pair for pair, _ in removed])
     removed += [(kept[row], reason) for row, reason in sorted(gone.items())]
     rows = [pair for row, pair in enumerate(kept) if row not in gone]
     progress(len(config.sources) + 1, len(config.sources) + 1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from models.data.casing import Casing, join_han, join_marks, learn_casing
@@ -64,7 +65,8 @@ def read_msctd_pairs(root: Path) -> Items:
 
 
 def read_bmeld_pairs(root: Path) -> Items:
-    """BMELD (Liang et al. 2021, after MELD, Poria et al. 2019): dialogues of the series Friends; GB18030."""
+    """BMELD (Liang et al. 2021, after MELD, Poria et al. 2019): dialogues of the series Friends; GB18030. Blanks
+    before the marks of the English are closed."""
     for split, name in (("train", "train_sent_emo.csv"), ("validation", "dev_sent_emo.csv")):
         columns = ("Utterance", "Target", "Dialogue_ID", "Utterance_ID")
         for item in read_csv(root / "BMELD_data" / name, "bmeld", columns=columns, encoding="gb18030"):
@@ -74,14 +76,15 @@ def read_bmeld_pairs(root: Path) -> Items:
                 yield Fault("bmeld", name, item[0], f"Utterance_ID {item[1]['Utterance_ID']!r} is not a number")
             else:
                 row = item[1]
-                yield Pair(row["Utterance"], row["Target"], "en", "zh", "zh-CN", "subtitles", "bmeld", split, "not stated",
+                yield Pair(join_marks(row["Utterance"]), row["Target"], "en", "zh", "zh-CN", "subtitles", "bmeld", split, "not stated",
                            f"{split}-{row['Dialogue_ID']}", int(row["Utterance_ID"]))
 
 
 def read_3am(root: Path) -> Items:
-    """3AM (Ma et al. 2024): captions of photographs chosen for ambiguous words, some of them also in Multi30k."""
+    """3AM (Ma et al. 2024): captions of photographs chosen for ambiguous words, some also in Multi30k; some English is tokenised."""
     for split, name in (("train", "train"), ("validation", "val")):
-        yield from read_two(root / "data" / name, "en", "zh", "captions", "3am", split, "MIT")
+        for item in read_two(root / "data" / name, "en", "zh", "captions", "3am", split, "MIT"):
+            yield replace(item, source=join_marks(item.source)) if isinstance(item, Pair) else item
 
 
 def read_ai_challenger(root: Path) -> Items:
@@ -157,7 +160,10 @@ def read_mlqe_pe(root: Path) -> Items:
 
 
 def read_nusax_pairs(root: Path) -> Items:
-    """NusaX-MT (Winata et al. 2023): Indonesian reviews and tweets in English and ten languages of Indonesia, from English here."""
+    """NusaX-MT (Winata et al. 2023): Indonesian reviews and tweets in English and ten languages of Indonesia, from English here.
+
+    A few cells hold a note of the translators or the translation of another row; the language check and the length ratio find some.
+    """
     for split, name in (("train", "train"), ("validation", "valid")):
         for item in read_csv(root / f"datasets/mt/{name}.csv", "nusax", columns=tuple(NUSAX)):
             if isinstance(item, Fault):
