@@ -12,7 +12,7 @@ _WORD = regex.compile(r"\p{L}+(?:['’]\p{L}+)*")
 # Nothing but marks before it, or a mark that ends a sentence; after two or more points people go on in lower case.
 _START = regex.compile(r"(?:^|(?<!\.)[.!?][\"”']?\s+)[^\p{L}\p{N}]*")
 _BLANK = regex.compile(r"\s+")
-_QUOTE = regex.compile(r'(?<!\S)"\s+([^"]*?)\s+"(?![\p{L}\p{N}])')  # blanks on both inner sides: set apart by a tokenizer
+_QUOTE = regex.compile(r"""(?<!\S)(["'])\s+([^"']*?)\s+\1(?![\p{L}\p{N}])""")  # blanks on both inner sides: set apart by a tokenizer
 MINIMUM_COUNT = 3  # occurrences inside sentences from which the casing of a word is believed
 SHARE = 0.6  # of them in that casing (0-1)
 
@@ -49,10 +49,12 @@ def learn_casing(texts: Iterable[str]) -> Casing:
     forms: dict[str, Counter[str]] = defaultdict(Counter)
     sentences: dict[str, str] = {}
     for text in texts:
+        if text.isupper():  # shouted
+            continue
         sentences.setdefault(_key(text), text)
         starts = _starts(text)
         for match in _WORD.finditer(text):
-            if match.start() not in starts and not text.isupper():
+            if match.start() not in starts:
                 forms[match[0].lower()][match[0]] += 1
     words = {"i": "I"}
     for lower, counts in forms.items():
@@ -65,10 +67,12 @@ def learn_casing(texts: Iterable[str]) -> Casing:
 def join_marks(text: str) -> str:
     """Tokenised text in Latin letters as people write it: blanks around marks and inside quotes and brackets closed."""
     text = regex.sub(r"\s+([.,!?;:%)\]…»]+)(?=\s|$)", r"\1", text)
-    text = regex.sub(r"([(\[$£€«„“])\s+", r"\1", text)
+    text = regex.sub(r"([(\[$£€«])\s+", r"\1", text)
+    text = regex.sub(r"(?<=\p{L})\s+(['’])\s+(s\b)", r"\1\2", text)
     text = regex.sub(r"\s+(['’](?:s|m|re|ve|ll|d|t|S|M|RE|VE|LL|D|T)\b)", r"\1", text)
-    text = regex.sub(r"\s+([”])", r"\1", text)
-    return _QUOTE.sub(r'"\1"', text)
+    text = regex.sub(r"„\s*([^„“”]*?)\s*([“”])", r"„\1\2", text)
+    text = regex.sub(r"“\s*([^„“”]*?)\s*”", r"“\1”", text)
+    return str(_QUOTE.sub(r"\1\2\1", text))
 
 
 def join_han(text: str) -> str:

@@ -12,6 +12,7 @@ import yaml
 
 from models.config import from_mapping, load_config, to_mapping
 from models.data.corpus import CorpusConfig
+from models.data.pair_corpus import PairCorpusConfig
 from models.errors import ConfigError
 from models.training.run import RunConfig
 
@@ -110,7 +111,7 @@ def test_missing_files_and_folders_are_named(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.yaml")), ids=lambda path: path.name)
 def test_shipped_files_survive_writing_and_reading(path: Path) -> None:
-    cls: type[Any] = CorpusConfig if path.name == "corpus.yaml" else RunConfig
+    cls: type[Any] = {"corpus.yaml": CorpusConfig, "pairs.yaml": PairCorpusConfig}.get(path.name, RunConfig)
     config = load_config(cls, path)
     plain = to_mapping(config)
     assert from_mapping(cls, plain) == config

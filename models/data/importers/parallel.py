@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 
 from models.data.casing import Casing, join_han, join_marks, learn_casing
 from models.data.importers.dialogues import MSCTD_CULTURES, dialogue_order
@@ -47,21 +48,15 @@ def read_msctd_pairs(root: Path) -> Items:
                 continue
             order, faults = dialogue_order(base / pair / f"image_index_{name}.txt")
             yield from faults
-            for item in read_aligned([base / pair / f"english_{name}.txt", base / pair / f"{language}_{name}.txt"], "msctd"):
-                if isinstance(item, Fault):
-                    yield item
-                    continue
-                document, position = order.get(item[0] - 1, (-1, 0))
-                yield Pair(*item[1], "en", *MSCTD_CULTURES[language], "subtitles", "msctd", split, MSCTD_LICENCE,
-                           f"{pair}-{name}-{document}" if document >= 0 else "", position)
+            places = {number + 1: (f"{pair}-{name}-{dialogue}", place) for number, (dialogue, place) in order.items()}
+            paths = base / pair / f"english_{name}.txt", base / pair / f"{language}_{name}.txt"
+            yield from read_two(*paths, "en", MSCTD_CULTURES[language][0], "subtitles", "msctd", split, MSCTD_LICENCE, places=places)
     casing = learn_casing(_cased_english(root))
     for half in ("enzh", "zhen"):
         folder = root / "MSCTD_processed_data" / half
-        for item in read_aligned([folder / "english_train.txt.norm.tok.lowercase.enzh", folder / "chinese_train.txt.enzh"], "msctd"):
-            if isinstance(item, Fault):
-                yield item
-            else:
-                yield Pair(_written(item[1][0], casing), item[1][1], "en", "zh", "zh-CN", "subtitles", "msctd", "train", MSCTD_LICENCE)
+        paths = folder / "english_train.txt.norm.tok.lowercase.enzh", folder / "chinese_train.txt.enzh"
+        for item in read_two(*paths, "en", "zh", "subtitles", "msctd", "train", MSCTD_LICENCE):
+            yield replace(item, source=_written(item.source, casing)) if isinstance(item, Pair) else item
 
 
 def read_bmeld_pairs(root: Path) -> Items:
@@ -83,29 +78,31 @@ def read_bmeld_pairs(root: Path) -> Items:
 def read_3am(root: Path) -> Items:
     """3AM (Ma et al. 2024): captions of photographs chosen for ambiguous words, some also in Multi30k; some English is tokenised."""
     for split, name in (("train", "train"), ("validation", "val")):
-        for item in read_two(root / "data" / name, "en", "zh", "captions", "3am", split, "MIT"):
+        for item in read_two(root / f"data/{name}.en", root / f"data/{name}.zh", "en", "zh", "captions", "3am", split, "MIT"):
             yield replace(item, source=join_marks(item.source)) if isinstance(item, Pair) else item
 
 
 def read_ai_challenger(root: Path) -> Items:
     """AI Challenger 2017 (Wu et al. 2017), spoken English; only its validation file is public, a tenth of it stays that."""
-    sides: list[dict[int, str]] = []
-    for language in ("en", "zh"):
-        path = root / f"valid.en-zh.{language}.sgm"
-        segments: dict[int, str] = {}
+    sides: list[dict[int, tuple[int, str]]] = []  # segment number -> line and text
+    paths = [root / f"valid.en-zh.{language}.sgm" for language in ("en", "zh")]
+    for path in paths:
+        segments: dict[int, tuple[int, str]] = {}
         for item in read_lines(path, "ai-challenger-en-zh"):
             if isinstance(item, Fault):
                 yield item
             elif match := _SEGMENT.search(item[1]):
-                segments[int(match[1])] = html.unescape(match[2]).strip()
+                segments[int(match[1])] = item[0], html.unescape(match[2]).strip()
             elif "<seg" in item[1]:
                 yield Fault("ai-challenger-en-zh", path.name, item[0], "a segment without number or end")
         sides.append(segments)
-    for number, english in sides[0].items():
-        if number in sides[1]:
-            yield Pair(english, sides[1][number], "en", "zh", "zh-CN", "spoken", "ai-challenger-en-zh", held_out_split(english), "not stated")
-    for number in sorted(sides[0].keys() ^ sides[1].keys()):
-        yield Fault("ai-challenger-en-zh", "valid.en-zh.sgm", number, f"segment {number} stands on one side only")
+    for number in sorted(sides[0].keys() | sides[1].keys()):
+        english, chinese = sides[0].get(number), sides[1].get(number)
+        if english and chinese:
+            yield Pair(english[1], chinese[1], "en", "zh", "zh-CN", "spoken", "ai-challenger-en-zh", held_out_split(english[1]), "not stated")
+        else:
+            side = 0 if english else 1
+            yield Fault("ai-challenger-en-zh", paths[side].name, sides[side][number][0], f"segment {number} has no translation")
 
 
 def read_alma_human(root: Path) -> Items:
@@ -113,7 +110,8 @@ def read_alma_human(root: Path) -> Items:
     licence = "MIT; WMT terms apply to the text"
     for language in ("zh", "de", "cs"):
         base = root / "human_written_data" / f"{language}en"
-        yield from read_two(base / f"train.{language}-en", "en", language, "news", "alma-human", "train", licence)
+        paths = base / f"train.{language}-en.en", base / f"train.{language}-en.{language}"
+        yield from read_two(*paths, "en", language, "news", "alma-human", "train", licence)
         path = base / f"valid.{language}-en.json"
         for item in read_json_records(path, "alma-human"):
             if isinstance(item, Fault):
@@ -130,8 +128,8 @@ def read_multi30k(root: Path) -> Items:
     """Multi30k (Elliott et al. 2016): captions of Flickr photographs, translated from English to German, French and Czech."""
     for split, name in (("train", "train"), ("validation", "val"), ("test", "test_2016_flickr")):
         for language in ("de", "fr", "cs"):
-            yield from read_two(root / "data/task1/raw" / name, "en", language, "captions", "multi30k", split, "Flickr terms; text not stated",
-                                ending=".gz")
+            paths = root / f"data/task1/raw/{name}.en.gz", root / f"data/task1/raw/{name}.{language}.gz"
+            yield from read_two(*paths, "en", language, "captions", "multi30k", split, "Flickr terms; text not stated")
 
 
 def read_mlqe_pe(root: Path) -> Items:
@@ -175,14 +173,22 @@ def read_nusax_pairs(root: Path) -> Items:
 
 
 def read_two(
-    stem: Path, source: str, target: str, domain: str, dataset: str, split: str, licence: str, *, ending: str = "", culture: str = ""
+    source_path: Path, target_path: Path, source: str, target: str, domain: str, dataset: str, split: str, licence: str, *, culture: str = "",
+    places: Mapping[int, tuple[str, int]] = MappingProxyType({}),
 ) -> Items:
-    """Pairs of two line-aligned files `stem.source` and `stem.target`."""
-    for item in read_aligned([stem.with_name(f"{stem.name}.{tag}{ending}") for tag in (source, target)], dataset):
+    """Pairs of two line-aligned files.
+
+    Args:
+        culture: Of the side that is not English, by default the home country of its language.
+        places: Line number -> document and position.
+    """
+    culture = culture or CULTURES[target if source == "en" else source]
+    for item in read_aligned([source_path, target_path], dataset):
         if isinstance(item, Fault):
             yield item
         else:
-            yield Pair(*item[1], source, target, culture or CULTURES[target if source == "en" else source], domain, dataset, split, licence)
+            document, position = places.get(item[0], ("", 0))
+            yield Pair(item[1][0], item[1][1], source, target, culture, domain, dataset, split, licence, document, position)
 
 
 def _cased_english(root: Path) -> Iterator[str]:

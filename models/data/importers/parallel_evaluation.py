@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
-from models.data.importers.parallel import CULTURES, Items
-from models.data.importers.reading import read_aligned, read_lines
+from models.data.importers.parallel import Items, read_two
+from models.data.importers.reading import read_lines
 from models.data.pairs import Pair
 from models.data.schema import Fault
 from models.errors import CorpusError
@@ -22,23 +23,17 @@ def read_wmt22(root: Path) -> Items:
         references = sorted((root / "txt/references").glob(f"{name}.ref.?.{target}"))
         if not references:
             raise CorpusError(f"{root}/txt/references holds no {name}.ref.A.{target}; fetch the corpus again or leave it out of the sources.")
-        for item in read_aligned([root / f"txt/sources/{name}.src.{source}", references[0]], "wmt22-general"):
-            if isinstance(item, Fault):
-                yield item
-            else:
-                yield Pair(*item[1], source, target, CULTURES[target if source == "en" else source], "mixed", "wmt22-general", "test", "not stated")
+        sources = root / f"txt/sources/{name}.src.{source}"
+        yield from read_two(sources, references[0], source, target, "mixed", "wmt22-general", "test", "not stated")
 
 
 def read_laser_tatoeba(root: Path) -> Items:
     """Tatoeba sentences of LASER (Artetxe and Schwenk 2019); the Chinese is Simplified and Traditional, told apart by its characters."""
     for code, language in LASER.items():
-        stem = root / f"data/tatoeba/v1/tatoeba.{code}-eng"
-        for item in read_aligned([stem.with_name(f"{stem.name}.{tag}") for tag in ("eng", code)], "laser-tatoeba"):
-            if isinstance(item, Fault):
-                yield item
-            else:
-                culture = "zh-TW" if language == "zh" and _traditional(item[1][1]) else CULTURES[language]
-                yield Pair(*item[1], "en", language, culture, "sentences", "laser-tatoeba", "test", "CC BY 2.0 FR")
+        paths = [root / f"data/tatoeba/v1/tatoeba.{code}-eng.{tag}" for tag in ("eng", code)]
+        for item in read_two(paths[0], paths[1], "en", language, "sentences", "laser-tatoeba", "test", "CC BY 2.0 FR"):
+            traditional = isinstance(item, Pair) and language == "zh" and _traditional(item.target)
+            yield replace(item, culture="zh-TW") if isinstance(item, Pair) and traditional else item
 
 
 def read_ntrex(root: Path) -> Items:
@@ -54,12 +49,8 @@ def read_ntrex(root: Path) -> Items:
             sizes[name] = sizes.get(name, 0) + 1
     base = root / "NTREX-128"
     for code, culture in NTREX.items():
-        for row in read_aligned([base / "newstest2019-src.eng.txt", base / f"newstest2019-ref.{code}.txt"], "ntrex"):
-            if isinstance(row, Fault):
-                yield row
-            else:
-                yield Pair(*row[1], "en", culture.split("-")[0], culture, "news", "ntrex", "test", "CC BY-SA 4.0",
-                           *documents.get(row[0], ("", 0)))
+        paths = base / "newstest2019-src.eng.txt", base / f"newstest2019-ref.{code}.txt"
+        yield from read_two(*paths, "en", culture.split("-")[0], "news", "ntrex", "test", "CC BY-SA 4.0", culture=culture, places=documents)
 
 
 def _traditional(text: str) -> bool:

@@ -29,9 +29,9 @@ def read_bytes(path: Path) -> bytes:
     Raises:
         CorpusError: The file or member is missing, the archive is cut, or the ZIP has no single member.
     """
-    archive = next((parent for parent in path.parents if parent.name.endswith(".tar.gz") and parent.is_file()), None)
-    if archive is not None:
-        return _member(archive, path.relative_to(archive).as_posix())
+    packed = next((parent for parent in path.parents if parent.name.endswith(".tar.gz") and parent.is_file()), None)
+    if packed is not None:
+        return _member(packed, path.relative_to(packed).as_posix())
     if not path.is_file():
         raise CorpusError(f"{path} does not exist; fetch the corpus again or leave it out of the sources.")
     if path.suffix == ".gz":
