@@ -2,5 +2,6 @@
 
 from audit.cultures import CultureReport, measure_cultures
 from audit.probe import ProbeSentence, read_probe
+from audit.translation_probe import TranslationSentence, read_translation_probe
 
-__all__ = ["CultureReport", "ProbeSentence", "measure_cultures", "read_probe"]
+__all__ = ["CultureReport", "ProbeSentence", "TranslationSentence", "measure_cultures", "read_probe", "read_translation_probe"]
