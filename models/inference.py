@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -13,6 +13,8 @@ from models.progress import Progress, no_progress
 
 TOKEN_BUDGET = 4_096  # padded tokens in one batch; measured fastest on two cores for the shipped model
 Row = Sequence[int]
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
 class EvaluatedHandle(Protocol):
@@ -44,11 +46,11 @@ def evaluate_rows(
     numbers: dict[tuple[int, ...], int] = {}
     places = [numbers.setdefault(tuple(row), len(numbers)) for row in rows]
     unique = list(numbers)
-    order = sorted(range(len(unique)), key=lambda index: len(unique[index]))
+    lengths = [len(row) for row in unique]
     results: list[np.ndarray | None] = [None] * len(unique)
     done = 0
-    for batch in _cut(order, unique, token_budget):
-        logits = _evaluate_batch(handle, [unique[index] for index in batch])
+    for batch in cut_batches(sorted(range(len(unique)), key=lengths.__getitem__), lengths, token_budget):
+        logits = halving(lambda rows: list(_forward(handle, rows)), [unique[index] for index in batch], lengths[batch[-1]])
         for index, values in zip(batch, logits, strict=True):
             results[index] = values
         done += len(batch)
@@ -72,30 +74,46 @@ def softmax(logits: np.ndarray) -> np.ndarray:
     return np.asarray(shifted / shifted.sum(-1, keepdims=True))
 
 
-def _cut(order: list[int], rows: Sequence[Row], token_budget: int) -> list[list[int]]:
-    """Rows sorted by length in batches of at most `token_budget` padded tokens."""
+def cut_batches(order: Sequence[int], lengths: Sequence[int], token_budget: int) -> list[list[int]]:
+    """Row numbers in the given order, cut into batches of at most `token_budget` padded tokens (rows × longest)."""
     batches: list[list[int]] = []
     batch: list[int] = []
+    longest = 0
     for index in order:
-        if batch and (len(batch) + 1) * len(rows[index]) > token_budget:
+        longest = max(longest, lengths[index])
+        if batch and (len(batch) + 1) * longest > token_budget:
             batches.append(batch)
-            batch = []
+            batch, longest = [], lengths[index]
         batch.append(index)
     if batch:
         batches.append(batch)
     return batches
 
 
-def _evaluate_batch(handle: EvaluatedHandle, rows: Sequence[Row]) -> np.ndarray:
+def halving(evaluate: Callable[[Sequence[Item]], list[Result]], rows: Sequence[Item], longest: int) -> list[Result]:
+    """The results of a batch; where it does not fit into memory, of its halves.
+
+    Raises:
+        ModelError: One row alone, of up to `longest` tokens, does not fit.
+    """
     try:
-        return _forward(handle, rows)
+        return evaluate(rows)
     except (MemoryError, RuntimeError) as error:
         if not _is_out_of_memory(error):
             raise
         if len(rows) == 1:
-            raise ModelError(f"One row of {len(rows[0])} tokens does not fit into memory; use a shorter text.") from None
+            raise ModelError(f"One row of {longest} tokens does not fit into memory; use a shorter text.") from None
     middle = len(rows) // 2
-    return np.concatenate([_evaluate_batch(handle, rows[:middle]), _evaluate_batch(handle, rows[middle:])])
+    return halving(evaluate, rows[:middle], longest) + halving(evaluate, rows[middle:], longest)
+
+
+def padded(handle: EvaluatedHandle, rows: Sequence[Row]) -> tuple[torch.Tensor, torch.Tensor]:
+    """Ids and mask (batch, longest); the mask comes from the lengths, so a pad id inside a row is not hidden."""
+    longest = max(len(row) for row in rows)
+    pad = handle.tokenizer.pad_token_id or 0
+    input_ids = torch.tensor([[*row, *[pad] * (longest - len(row))] for row in rows], device=handle.device)
+    lengths = torch.tensor([len(row) for row in rows], device=handle.device)
+    return input_ids, (torch.arange(longest, device=handle.device) < lengths[:, None]).long()
 
 
 def _is_out_of_memory(error: Exception) -> bool:
@@ -104,12 +122,8 @@ def _is_out_of_memory(error: Exception) -> bool:
 
 
 def _forward(handle: EvaluatedHandle, rows: Sequence[Row]) -> np.ndarray:
-    """Logits (batch, labels); the mask comes from the lengths, so a pad id inside a row is not hidden."""
-    longest = max(len(row) for row in rows)
-    pad = handle.tokenizer.pad_token_id or 0
-    input_ids = torch.tensor([[*row, *[pad] * (longest - len(row))] for row in rows], device=handle.device)
-    lengths = torch.tensor([len(row) for row in rows], device=handle.device)
-    mask = (torch.arange(longest, device=handle.device) < lengths[:, None]).long()
+    """Logits (batch, labels)."""
+    input_ids, mask = padded(handle, rows)
     with handle.lock, torch.inference_mode():
         logits: torch.Tensor = handle.model(input_ids=input_ids, attention_mask=mask).logits
     return logits.float().cpu().numpy()

@@ -12,11 +12,13 @@ from typing import Any
 
 import torch
 import yaml
-from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer
+from transformers import AutoConfig, AutoModelForSeq2SeqLM, AutoModelForSequenceClassification, AutoTokenizer
 
 from models.architecture import WideDeepConfig
 from models.classifier import Classifier
 from models.errors import CheckpointError
+from models.languages import read_scheme
+from models.translator import Translator
 
 ROOT_VARIABLE = "CULTURELENS_CHECKPOINTS"
 MAX_PARAMETERS = 3_000_000_000  # of a configuration, before anything is built from it
@@ -48,8 +50,10 @@ def load_classifier(name_or_path: str) -> Classifier:
     """
     source = _resolve(name_or_path)
     config = _read_config(source)
+    if getattr(config, "num_labels", 0) < 2:
+        raise CheckpointError(f"{source} has {getattr(config, 'num_labels', 0)} label, expected at least 2; load a classifier.")
     tokenizer = _read_tokenizer(source)
-    model = _read_model(source, config)
+    model = _read_model(source, config, AutoModelForSequenceClassification, "a classifier")
     labels = _read_labels(source, config)
     _check_vocabulary(source, model, tokenizer)
     device = "cuda" if torch.cuda.is_available() else "cpu"
@@ -57,6 +61,35 @@ def load_classifier(name_or_path: str) -> Classifier:
     return Classifier(
         folder.name if folder.is_dir() else source, model.to(device), tokenizer, labels=labels,
         max_length=_usable_length(source, config, tokenizer), fingerprint=_fingerprint(folder, model), card=_read_card(folder),
+    )
+
+
+def load_translator(name_or_path: str) -> Translator:
+    """A checked translation model, ready to translate and explain, in float32 with eager attention.
+
+    Args:
+        name_or_path: A name under checkpoints/, a folder, or a hub id such as `owner/name`.
+
+    Raises:
+        CheckpointError: The folder is missing, half-written, is no encoder-decoder, has no tokenizer or lacks the token of a language
+            it is said to translate, or weights that are not finite.
+    """
+    source = _resolve(name_or_path)
+    config = _read_config(source)
+    if not getattr(config, "is_encoder_decoder", False):
+        raise CheckpointError(f"{source} is a {config.model_type} model without encoder and decoder; load a translation model.")
+    tokenizer = _read_tokenizer(source)
+    model = _read_model(source, config, AutoModelForSeq2SeqLM, "a translation model")
+    _check_vocabulary(source, model, tokenizer)
+    for name in ("decoder_start_token_id", "eos_token_id"):
+        if not isinstance(getattr(model.config, name, None), int):
+            raise CheckpointError(f"{source} has no {name}, with which a translation starts or ends; mend config.json.")
+    folder = Path(source)
+    card = _read_card(folder)
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    return Translator(
+        folder.name if folder.is_dir() else source, model.to(device), tokenizer, scheme=read_scheme(tokenizer, config, card),
+        max_length=_usable_length(source, config, tokenizer), fingerprint=_fingerprint(folder, model), card=card,
     )
 
 
@@ -81,9 +114,8 @@ def _read_config(source: str) -> Any:
         config = AutoConfig.from_pretrained(source, trust_remote_code=False)
     except Exception as error:
         raise CheckpointError(f"The settings of {source} cannot be read ({_short(error)}); fetch the model again.") from error
-    if getattr(config, "num_labels", 0) < 2:
-        raise CheckpointError(f"{source} has {getattr(config, 'num_labels', 0)} label, expected at least 2; load a classifier.")
-    layers, hidden = getattr(config, "num_hidden_layers", 0) or 0, getattr(config, "hidden_size", 0) or 0
+    layers = (getattr(config, "num_hidden_layers", 0) or 0) + (getattr(config, "decoder_layers", 0) or 0)
+    hidden = getattr(config, "hidden_size", 0) or 0
     vocabulary = getattr(config, "vocab_size", 0) or 0
     size = hidden * (vocabulary + 12 * layers * hidden)
     if isinstance(config, WideDeepConfig):
@@ -105,20 +137,20 @@ def _read_tokenizer(source: str) -> Any:
     return tokenizer
 
 
-def _read_model(source: str, config: Any) -> Any:
+def _read_model(source: str, config: Any, architecture: Any, needed: str) -> Any:
     """The model with its own weights in every place, all of them finite."""
     try:
-        model, information = AutoModelForSequenceClassification.from_pretrained(
+        model, information = architecture.from_pretrained(
             source, config=config, trust_remote_code=False, use_safetensors=True, dtype=torch.float32,
             attn_implementation="eager", output_loading_info=True,
         )
     except Exception as error:
         raise CheckpointError(
-            f"The weights of {source} cannot be read ({_short(error)}); a whole safetensors file of a classifier is needed."
+            f"The weights of {source} cannot be read ({_short(error)}); a whole safetensors file of {needed} is needed."
         ) from error
     missing = sorted(key for key in information["missing_keys"] if "position_ids" not in key)
     if missing:
-        raise CheckpointError(f"{source} has no weights for {missing[0]} and would answer at random; load a fine-tuned classifier.")
+        raise CheckpointError(f"{source} has no weights for {missing[0]} and would answer at random; load {needed} that has been trained.")
     if information.get("mismatched_keys"):
         raise CheckpointError(f"{source} has weights of another shape than its settings say; fetch the model again.")
     for name, values in model.named_parameters():

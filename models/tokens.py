@@ -73,11 +73,11 @@ def tokenize(handle: TokenizingHandle, text: str) -> TokenizedText:
     return tokenize_checked(handle, check_text(text))
 
 
-def tokenize_checked(handle: TokenizingHandle, text: str) -> TokenizedText:
-    """`tokenize` for a text that already went through `check_text`."""
+def tokenize_checked(handle: TokenizingHandle, text: str, *, reserved: int = 0) -> TokenizedText:
+    """`tokenize` for a text that already went through `check_text`, leaving some positions free for other tokens."""
     head = text[: handle.max_length * CHARACTERS_PER_POSITION]
     with handle.lock:
-        ids, special, spans = _encode(handle.tokenizer, head, handle.max_length)
+        ids, special, spans = _encode(handle.tokenizer, head, handle.max_length - reserved)
     offsets, positions = _group(head, special, spans)
     if not offsets:
         raise InputError(

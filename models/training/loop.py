@@ -32,7 +32,8 @@ class LoopConfig:
 
     steps: int | None = None  # optimiser steps; None = as many as `epochs` asks for
     epochs: int = 1
-    learning_rate: float = 5e-4  # the highest of the one-cycle schedule
+    learning_rate: float = 5e-4  # the highest of the schedule
+    schedule: str = "one-cycle"  # one-cycle (cosine to zero at the last step) or inverse-sqrt (Vaswani et al. 2017)
     warmup_share: float = 0.06  # of all steps
     weight_decay: float = 0.01
     clip_norm: float = 1.0
@@ -45,9 +46,11 @@ class LoopConfig:
     seed: int = 1
 
     def __post_init__(self) -> None:
-        """Raises ConfigError for an unknown precision."""
+        """Raises ConfigError for an unknown precision or schedule."""
         if self.precision not in ("auto", "fp32", "bf16"):
             raise ConfigError(f"loop precision is {self.precision!r}, expected auto, fp32 or bf16.")
+        if self.schedule not in ("one-cycle", "inverse-sqrt"):
+            raise ConfigError(f"loop schedule is {self.schedule!r}, expected one-cycle or inverse-sqrt.")
 
 
 class TrainingLoop:
@@ -99,7 +102,7 @@ class TrainingLoop:
         """Takes the remaining steps; False where it left at `stop_at`."""
         saved = time.monotonic()
         stopped = self.step >= self.total or self._exhausted()
-        for batch in self._remaining():
+        for batch in islice(iter(self.plan), self.step, self.total):
             if stopped:
                 break
             values = self._one_step(loss, batch)
@@ -111,17 +114,19 @@ class TrainingLoop:
             if time.monotonic() - saved > self.config.save_every_seconds:
                 self._save()
                 saved = time.monotonic()
-            if stop_at is not None and self.step >= stop_at:
+            if self.step == stop_at:
                 return False
         return True
 
     def schedule(self, step: int) -> float:
-        """Learning rate at a step: linear warm-up, then cosine to zero."""
+        """Learning rate at a step: linear warm-up, then cosine to zero or the inverse square root of the step."""
         warmup = max(1, int(self.config.warmup_share * self.total))
         if step < warmup:
             return self.config.learning_rate * (step + 1) / warmup
-        done = (step - warmup) / max(1, self.total - warmup)
-        return self.config.learning_rate * 0.5 * (1 + math.cos(math.pi * min(1.0, done)))
+        if self.config.schedule == "inverse-sqrt":
+            return self.config.learning_rate * math.sqrt(warmup / step)
+        done = min(1.0, (step - warmup) / max(1, self.total - warmup))
+        return self.config.learning_rate * 0.5 * (1 + math.cos(math.pi * done))
 
     def _one_step(self, loss: Loss, batch: np.ndarray) -> dict[str, float]:
         torch.manual_seed(self.config.seed * 1_000_003 + self.step)
@@ -141,20 +146,16 @@ class TrainingLoop:
                 torch._foreach_lerp_([kept for kept, _ in names], [value for _, value in names], 1 - decay)
         return {**values, "learning_rate": rate}
 
-    def _remaining(self) -> Iterator[np.ndarray]:
-        return islice(iter(self.plan), self.step, self.total)
-
     def _evaluate(self, evaluate: Evaluate) -> None:
         """Scores the kept (averaged) weights; the best are written beside the checkpoint."""
         with self._averaged():
             self.model.eval()
             score = evaluate(self.model)
             self.model.train()
+            self.stale += 1
             if score > self.best:
                 self.best, self.stale = score, 0
                 _save_tensors(dict(self._trained()), self.folder / "best.safetensors")
-            else:
-                self.stale += 1
         self._write_log({"development": score})
 
     def _exhausted(self) -> bool:
@@ -221,8 +222,7 @@ class TrainingLoop:
         self._load(load_file(folder / "weights.safetensors"))
         self._restore_optimizer(load_file(folder / "optimizer.safetensors"))
         if self.average:
-            loaded = load_file(folder / "average.safetensors")
-            self.average = {name: loaded[name].to(value.device) for name, value in self.average.items()}
+            self.average = load_file(folder / "average.safetensors", device=str(self.device))
         self.step, self.stale, self.begun = state["step"], state["stale"], self.begun - state.get("seconds", 0.0)
         self.best = -math.inf if state["best"] is None else state["best"]
         self._trim_log()
@@ -231,8 +231,8 @@ class TrainingLoop:
     def _forget(self) -> None:
         """Removes what an earlier run left, so that a later --resume cannot go on from it."""
         self.log.unlink(missing_ok=True)
-        for name in ("checkpoint", "checkpoint.old"):
-            shutil.rmtree(self.folder / name, ignore_errors=True)
+        shutil.rmtree(self.folder / "checkpoint", ignore_errors=True)
+        shutil.rmtree(self.folder / "checkpoint.old", ignore_errors=True)
 
     def _restore_optimizer(self, moments: dict[str, torch.Tensor]) -> None:
         content = self.optimizer.state_dict()
@@ -244,12 +244,11 @@ class TrainingLoop:
     def _trim_log(self) -> None:
         if not self.log.is_file():
             return
-        kept = []
-        for line in self.log.read_text(encoding="utf-8").splitlines():
+        kept = ""
+        for line in self.log.read_text(encoding="utf-8").splitlines(keepends=True):
             with contextlib.suppress(json.JSONDecodeError):  # the last line of a killed run may be cut
-                if json.loads(line)["step"] <= self.step:
-                    kept.append(line)
-        self.log.write_text("".join(line + "\n" for line in kept), encoding="utf-8")
+                kept += line if json.loads(line)["step"] <= self.step else ""
+        self.log.write_text(kept, encoding="utf-8")
 
     def _write_log(self, values: dict[str, float]) -> None:
         with self.log.open("a", encoding="utf-8") as stream:

@@ -32,6 +32,7 @@ class TokenizerConfig:
     max_length: int = 128  # tokens a text, special tokens included
     temperature: float = 1.0  # 1 = learnt from all texts once, larger = towards equal characters for every language
     repeats: dict[str, int] = field(default_factory=dict)  # data set -> how often its texts count, for a domain that matters
+    lowercase: bool = True  # False keeps case and width of characters, which a translation needs to be written with
 
 
 def balanced_texts(rows: Sequence[dict[str, Any]], config: TokenizerConfig) -> Iterator[str]:
@@ -52,21 +53,26 @@ def balanced_texts(rows: Sequence[dict[str, Any]], config: TokenizerConfig) -> I
         yield from repeat(row["text"], int(rate) + (chance < rate % 1))
 
 
-def train_tokenizer(texts: Iterable[str], config: TokenizerConfig) -> PreTrainedTokenizerFast:
+def train_tokenizer(texts: Iterable[str], config: TokenizerConfig, tags: Sequence[str] = ()) -> PreTrainedTokenizerFast:
     """A byte-pair tokenizer (Sennrich et al. 2016) learnt from the texts.
 
-    Text is NFKC-normalised and lower-cased inside the tokenizer, so offsets still point into the text as typed.
-    A character outside the alphabet becomes its UTF-8 bytes, each with the offsets of that character.
+    Text is NFKC-normalised and lower-cased (or only NFC-normalised) inside the tokenizer, so offsets still point into the
+    text as typed. A character outside the alphabet becomes its UTF-8 bytes, each with the offsets of that character.
+
+    Args:
+        texts: What to learn from.
+        config: Settings.
+        tags: Special tokens that name a target language. With tags a text is closed by [SEP] alone, without [CLS] before it.
 
     Raises:
         ConfigError: The vocabulary has no room for the special and byte tokens.
     """
-    if config.vocab_size <= len(SPECIAL_TOKENS) + len(BYTE_TOKENS):
-        raise ConfigError(f"vocab_size is {config.vocab_size}, expected more than 261 (special and byte tokens).")
+    fixed = (*SPECIAL_TOKENS, *tags, *BYTE_TOKENS)
+    if config.vocab_size <= len(fixed):
+        raise ConfigError(f"vocab_size is {config.vocab_size}, expected more than {len(fixed)} (special and byte tokens).")
     tokenizer = Tokenizer(models.BPE(unk_token="[UNK]", byte_fallback=True, fuse_unk=False))
-    tokenizer.normalizer = normalizers.Sequence(
-        [normalizers.NFKC(), normalizers.Lowercase(), normalizers.Replace(Regex(r"\s+"), " ")]
-    )
+    folding = [normalizers.NFKC(), normalizers.Lowercase()] if config.lowercase else [normalizers.NFC()]
+    tokenizer.normalizer = normalizers.Sequence([*folding, normalizers.Replace(Regex(r"\s+"), " ")])
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
         [
             pre_tokenizers.Split(Regex(r"[\p{P}\p{S}]"), "isolated"),
@@ -79,11 +85,11 @@ def train_tokenizer(texts: Iterable[str], config: TokenizerConfig) -> PreTrained
         min_frequency=config.min_frequency,
         limit_alphabet=config.limit_alphabet,
         max_token_length=config.max_piece_length,
-        special_tokens=[*SPECIAL_TOKENS, *BYTE_TOKENS],
+        special_tokens=list(fixed),
         show_progress=False,
     )
     tokenizer.train_from_iterator(texts, trainer)
-    return _finish(tokenizer, config.max_length)
+    return _finish(tokenizer, config.max_length, tags)
 
 
 def load_tokenizer(folder: str | Path) -> PreTrainedTokenizerFast:
@@ -98,16 +104,16 @@ def load_tokenizer(folder: str | Path) -> PreTrainedTokenizerFast:
     return PreTrainedTokenizerFast.from_pretrained(str(folder))
 
 
-def _finish(tokenizer: Tokenizer, max_length: int) -> PreTrainedTokenizerFast:
+def _finish(tokenizer: Tokenizer, max_length: int, tags: Sequence[str]) -> PreTrainedTokenizerFast:
     """Byte tokens become ordinary pieces (typing "<0x41>" must not produce one) and the template is set."""
     content = json.loads(tokenizer.to_str())
-    content["added_tokens"] = [token for token in content["added_tokens"] if token["content"] in SPECIAL_TOKENS]
+    content["added_tokens"] = [token for token in content["added_tokens"] if token["content"] in (*SPECIAL_TOKENS, *tags)]
     finished = Tokenizer.from_str(json.dumps(content))
     finished.decoder = decoders.Sequence([decoders.ByteFallback(), decoders.Metaspace(prepend_scheme="first")])
     cls_id, sep_id = finished.token_to_id("[CLS]"), finished.token_to_id("[SEP]")
     finished.post_processor = processors.TemplateProcessing(
-        single="[CLS] $A [SEP]",
-        pair="[CLS] $A [SEP] $B:1 [SEP]:1",
+        single="$A [SEP]" if tags else "[CLS] $A [SEP]",
+        pair="$A [SEP] $B:1 [SEP]:1" if tags else "[CLS] $A [SEP] $B:1 [SEP]:1",
         special_tokens=[("[CLS]", cls_id), ("[SEP]", sep_id)],
     )
     return PreTrainedTokenizerFast(
@@ -118,6 +124,7 @@ def _finish(tokenizer: Tokenizer, max_length: int) -> PreTrainedTokenizerFast:
         sep_token="[SEP]",
         mask_token="[MASK]",
         model_max_length=max_length,
-        split_special_tokens=True,
+        additional_special_tokens=list(tags),
+        split_special_tokens=not tags,  # a tag before a text is how other tools name the language; what people type is split all the same
         clean_up_tokenization_spaces=False,
     )
