@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-import regex
-
-_WORD = regex.compile(r"\p{L}+(?:['’]\p{L}+)*")
-# Nothing but marks before it, or a mark that ends a sentence; after two or more points people go on in lower case.
-_START = regex.compile(r"(?:^|(?<!\.)[.!?][\"”']?\s+)[^\p{L}\p{N}]*")
-_BLANK = regex.compile(r"\s+")
-_QUOTE = regex.compile(r"""(?<!\S)(["'])\s+([^"']*?)\s+\1(?![\p{L}\p{N}])""")  # blanks on both inner sides: set apart by a tokenizer
+_WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*|\d+")
+_SENTENCE_END = re.compile(r"(?<!\.)[.!?][\"”']?\s")  # after two or more points people go on in lower case
+_FIRST_PERSON = re.compile(r"^i(?=['’])")
+_BLANK = re.compile(r"\s+")
+_QUOTE = re.compile(r"""(?<!\S)(["'])\s+([^"']*?)\s+\1(?!\w)""")  # blanks on both inner sides: set apart by a tokenizer
 MINIMUM_COUNT = 3  # occurrences inside sentences from which the casing of a word is believed
 SHARE = 0.6  # of them in that casing (0-1)
 
@@ -34,11 +33,11 @@ class Casing:
         known = self.sentences.get(_key(text))
         if known is not None:
             return known
-        pieces, end, starts = [], 0, _starts(text)
-        for match in _WORD.finditer(text):
-            word = self.words.get(match[0], regex.sub(r"^i(?=['’])", "I", match[0]))
-            if match.start() in starts and word == match[0]:
-                word = str(word[0].upper() + word[1:])
+        pieces, end = [], 0
+        for match, begins in _words(text):
+            word = self.words.get(match[0], _FIRST_PERSON.sub("I", match[0]))
+            if begins and word == match[0]:
+                word = word[0].upper() + word[1:]
             pieces += [text[end : match.start()], word]
             end = match.end()
         return "".join([*pieces, text[end:]])
@@ -52,9 +51,8 @@ def learn_casing(texts: Iterable[str]) -> Casing:
         if text.isupper():  # shouted
             continue
         sentences.setdefault(_key(text), text)
-        starts = _starts(text)
-        for match in _WORD.finditer(text):
-            if match.start() not in starts:
+        for match, begins in _words(text):
+            if not begins:
                 forms[match[0].lower()][match[0]] += 1
     words = {"i": "I"}
     for lower, counts in forms.items():
@@ -66,24 +64,28 @@ def learn_casing(texts: Iterable[str]) -> Casing:
 
 def join_marks(text: str) -> str:
     """Tokenised text in Latin letters as people write it: blanks around marks and inside quotes and brackets closed."""
-    text = regex.sub(r"\s+([.,!?;:%)\]…»]+)(?=\s|$)", r"\1", text)
-    text = regex.sub(r"([(\[$£€«])\s+", r"\1", text)
-    text = regex.sub(r"(?<=\p{L})\s+(['’])\s+(s\b)", r"\1\2", text)
-    text = regex.sub(r"\s+(['’](?:s|m|re|ve|ll|d|t|S|M|RE|VE|LL|D|T)\b)", r"\1", text)
-    text = regex.sub(r"„\s*([^„“”]*?)\s*([“”])", r"„\1\2", text)
-    text = regex.sub(r"“\s*([^„“”]*?)\s*”", r"“\1”", text)
-    return str(_QUOTE.sub(r"\1\2\1", text))
+    text = re.sub(r"\s+([.,!?;:%)\]…»]+)(?=\s|$)", r"\1", text)
+    text = re.sub(r"([(\[$£€«])\s+", r"\1", text)
+    text = re.sub(r"(?<=\w)\s+(['’])\s+(s\b)", r"\1\2", text)
+    text = re.sub(r"\s+(['’](?:s|m|re|ve|ll|d|t|S|M|RE|VE|LL|D|T)\b)", r"\1", text)
+    text = re.sub(r"„\s*([^„“”]*?)\s*([“”])", r"„\1\2", text)
+    text = re.sub(r"“\s*([^„“”]*?)\s*”", r"“\1”", text)
+    return _QUOTE.sub(r"\1\2\1", text)
 
 
 def join_han(text: str) -> str:
     """Segmented Chinese as people write it: single blanks stand between words, three where the text itself has a blank."""
-    return " ".join(piece.replace(" ", "") for piece in regex.split(r" {3,}|\xa0+", text))
+    return " ".join(piece.replace(" ", "") for piece in re.split(r" {3,}|\xa0+", text))
 
 
-def _starts(text: str) -> set[int]:
-    """Places where the first word of a sentence may stand."""
-    return {match.end() for match in _START.finditer(text)}
+def _words(text: str) -> Iterator[tuple[re.Match[str], bool]]:
+    """Words and numbers, and whether a sentence begins with one."""
+    end = 0
+    for match in _WORD.finditer(text):
+        between = text[end : match.start()]
+        yield match, end == 0 or (between != " " and _SENTENCE_END.search(between) is not None)
+        end = match.end()
 
 
 def _key(text: str) -> str:
-    return str(_BLANK.sub("", text)).lower()
+    return _BLANK.sub("", text).lower()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -48,7 +49,7 @@ def read_pairs(name: str, split: str | None = None) -> Iterator[Pair]:
     Raises:
         CorpusError: The corpus has no importer of pairs, or it or the corpora folder is missing.
     """
-    for item in PAIR_IMPORTERS[name](corpus_folder(name, PAIR_IMPORTERS)):
+    for item in _read(name):
         if isinstance(item, Pair) and (split is None or item.split == split):
             yield replace(item, source=clean(item.source), target=clean(item.target))
 
@@ -64,8 +65,8 @@ def build_pairs(config: PairCorpusConfig, progress: Progress = no_progress) -> d
     removed: list[tuple[Pair, str]] = []
     faults: list[Fault] = []
     for number, name in enumerate(config.sources):
-        progress(number, len(config.sources) + 1)
-        for item in PAIR_IMPORTERS[name](corpus_folder(name, PAIR_IMPORTERS)):
+        progress(number, 2 * len(config.sources))
+        for item in _read(name):
             if isinstance(item, Fault):
                 faults.append(item)
                 continue
@@ -76,11 +77,11 @@ def build_pairs(config: PairCorpusConfig, progress: Progress = no_progress) -> d
                 removed.append((pair, reason))
             else:
                 kept.append(pair)
-    progress(len(config.sources), len(config.sources) + 1)
-    gone = find_pair_duplicates(kept, [pair for pair, _ in removed])
+    half = len(config.sources)
+    gone = find_pair_duplicates(kept, [pair for pair, _ in removed], lambda done, total: progress(half + half * done // total, 2 * half))
+    progress(2 * half, 2 * half)
     removed += [(kept[row], reason) for row, reason in sorted(gone.items())]
     rows = [pair for row, pair in enumerate(kept) if row not in gone]
-    progress(len(config.sources) + 1, len(config.sources) + 1)
     return _write(config, rows, removed, faults)
 
 
@@ -95,8 +96,19 @@ def pair_reason(pair: Pair, config: PairCorpusConfig) -> str:
     if length_ratio(pair.source, pair.target) > config.length_ratio:
         return "length ratio"
     if config.language_check:
-        return next((reason for text, language in sides if (reason := language_reason(text, language))), "")
+        return next((reason for text, language in sides if (reason := _language_reason(text, language))), "")
     return ""
+
+
+@functools.lru_cache(maxsize=65_536)
+def _language_reason(text: str, language: str) -> str:
+    """As language_reason, which takes most of the time, where one English sentence has several translations."""
+    return language_reason(text, language)
+
+
+def _read(name: str) -> Iterator[Pair | Fault]:
+    folder = corpus_folder(name, PAIR_IMPORTERS)
+    return PAIR_IMPORTERS[name](folder)
 
 
 def _write(config: PairCorpusConfig, rows: list[Pair], removed: list[tuple[Pair, str]], faults: list[Fault]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import regex
 
 from models.data.duplicates import fingerprint
 from models.data.pairs import Pair
+from models.progress import Progress, no_progress
 
 Side = tuple[str, str]  # language and text
 RANK = {"test": 0, "validation": 1, "train": 2}
@@ -30,7 +31,9 @@ def length_ratio(source: str, target: str) -> float:
     return max(one, other) / min(one, other)
 
 
-def find_pair_duplicates(pairs: Sequence[Pair], beside: Sequence[Pair] = ()) -> dict[int, str]:
+def find_pair_duplicates(
+    pairs: Sequence[Pair], beside: Sequence[Pair] = (), progress: Progress = no_progress
+) -> dict[int, str]:
     """Rows that go, with the reason.
 
     Of pairs that are equal but for case, width and blanks the first one stays, test before validation before training rows.
@@ -49,7 +52,9 @@ def find_pair_duplicates(pairs: Sequence[Pair], beside: Sequence[Pair] = ()) -> 
     sides: dict[Side, int] = {}  # first held-out row with this side
     wholes: dict[tuple[Side, ...], int] = {}
     reasons: dict[int, str] = {}
-    for row in order:
+    for done, row in enumerate(order):
+        if done % 5_000 == 0:
+            progress(done, len(order))
         pair = rows[row]
         prints = ((pair.source_language, fingerprint(pair.source)), (pair.target_language, fingerprint(pair.target)))
         whole = tuple(sorted(prints))

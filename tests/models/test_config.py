@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from models.config import from_mapping, load_config, to_mapping
+from models.config import from_mapping, load_config, read_task, to_mapping
 from models.data.corpus import CorpusConfig
 from models.data.pair_corpus import PairCorpusConfig
 from models.errors import ConfigError
@@ -107,6 +107,24 @@ def test_missing_files_and_folders_are_named(tmp_path: Path) -> None:
         load_config(Outer, tmp_path / "nowhere.yaml")
     with pytest.raises(ConfigError, match=r"cannot be read .*; give the path of a YAML file"):
         load_config(Outer, tmp_path)
+
+
+@pytest.mark.parametrize(("content", "task"), [("title: x", "sentiment"), ("task: sentiment", "sentiment"), ("task: translation\nnew: 1", "translation")])
+def test_the_task_of_a_file(tmp_path: Path, content: str, task: str) -> None:
+    path = tmp_path / "run.yaml"
+    path.write_text(content, encoding="utf-8")
+    assert read_task(path) == task
+
+
+@pytest.mark.parametrize(("content", "sentence"), [
+    ("task: summary", "run.yaml has the task 'summary'; tasks are sentiment, translation"), ("task:", "has the task None; tasks are"),
+    ("task: [translation]", "has the task .'translation'.; tasks are"), ("- task", "holds list, expected a mapping"),
+])
+def test_an_unknown_task_is_one_sentence(tmp_path: Path, content: str, sentence: str) -> None:
+    path = tmp_path / "run.yaml"
+    path.write_text(content, encoding="utf-8")
+    with pytest.raises(ConfigError, match=sentence):
+        read_task(path)
 
 
 @pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.yaml")), ids=lambda path: path.name)

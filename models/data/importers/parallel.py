@@ -203,4 +203,4 @@ def _cased_english(root: Path) -> Iterator[str]:
 
 
 def _written(text: str, casing: Casing) -> str:
-    return _MISREAD.sub("I", casing.restore(join_marks(text)))
+    return casing.restore(_MISREAD.sub("i", join_marks(text)))
