@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from models.data.corpus import corpora_root
+from models.data.duplicates import fingerprint
 from models.data.importers import PAIR_IMPORTERS
 from models.data.pairs import Pair
 from models.data.schema import Fault
@@ -105,3 +106,16 @@ def test_ntrex_documents_are_those_of_the_list(pairs_of: dict[str, list[Pair]]) 
 def test_laser_holds_both_chinese_scripts_and_tatoeba_one(pairs_of: dict[str, list[Pair]]) -> None:
     laser = Counter(pair.culture for pair in published("laser-tatoeba", pairs_of) if pair.target_language == "zh")
     assert laser == {"zh-CN": 530, "zh-TW": 470}
+
+
+def test_half_of_laser_chinese_is_tatoeba(pairs_of: dict[str, list[Pair]]) -> None:
+    laser = [pair for pair in published("laser-tatoeba", pairs_of) if pair.target_language == "zh"]
+    tatoeba = published("tatoeba-cmn", pairs_of)
+    english, whole = {fingerprint(pair.source) for pair in tatoeba}, {(pair.source, pair.target) for pair in tatoeba}
+    assert sum(fingerprint(pair.source) in english for pair in laser) == 444
+    assert sum((pair.source, pair.target) in whole for pair in laser) == 172
+
+
+def test_newstest2019_is_not_in_alma(pairs_of: dict[str, list[Pair]]) -> None:
+    news = {fingerprint(pair.source) for pair in published("ntrex", pairs_of)}
+    assert not [pair for pair in published("alma-human", pairs_of) if fingerprint(pair.source) in news]
