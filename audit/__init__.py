@@ -2,6 +2,8 @@
 
 from audit.cultures import CultureReport, measure_cultures
 from audit.probe import ProbeSentence, read_probe
+from audit.translation_cultures import TranslationReport, measure_translation_cultures
 from audit.translation_probe import TranslationSentence, read_translation_probe
 
-__all__ = ["CultureReport", "ProbeSentence", "TranslationSentence", "measure_cultures", "read_probe", "read_translation_probe"]
+__all__ = ["CultureReport", "ProbeSentence", "TranslationReport", "TranslationSentence", "measure_cultures", "measure_translation_cultures",
+           "read_probe", "read_translation_probe"]
