@@ -11,7 +11,10 @@ choose_language()
 page = st.navigation(
     {
         text("nav-start"): [st.Page("pages/start/overview.py", title=text("page-overview"), icon=":material/home:", url_path="overview", default=True)],
-        text("nav-explore"): [st.Page("pages/explore/sentiment.py", title=text("page-sentiment"), icon=":material/mood:", url_path="sentiment")],
+        text("nav-explore"): [
+            st.Page("pages/explore/sentiment.py", title=text("page-sentiment"), icon=":material/mood:", url_path="sentiment"),
+            st.Page("pages/explore/translation.py", title=text("page-translation"), icon=":material/translate:", url_path="translation"),
+        ],
         text("nav-library"): [st.Page("pages/library/models.py", title=text("page-models"), icon=":material/deployed_code:", url_path="models")],
     }
 )

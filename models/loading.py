@@ -38,6 +38,15 @@ def list_checkpoints() -> list[str]:
     return sorted(path.parent.name for path in root.glob("*/config.json")) if root.is_dir() else []
 
 
+def read_task(name_or_path: str) -> str:
+    """What a model is for, from its settings alone: "translation" for an encoder-decoder, else "sentiment".
+
+    Raises:
+        CheckpointError: There is no such model, or its settings cannot be read.
+    """
+    return "translation" if getattr(_read_config(_resolve(name_or_path)), "is_encoder_decoder", False) else "sentiment"
+
+
 def load_classifier(name_or_path: str) -> Classifier:
     """A checked classifier, ready to predict and explain, in float32 with eager attention.
 

@@ -17,7 +17,7 @@ from models.metrics import GroupMetrics, Interval, measure_group
 from ui import state
 from ui.caches import job_runner
 from ui.errors import sentence, show_error
-from ui.explanations import POLL_SECONDS
+from ui.job_panel import POLL_SECONDS
 from ui.tables import csv_bytes
 from ui.texts import text
 from ui.words import label_name, plain

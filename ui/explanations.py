@@ -14,7 +14,8 @@ from models.errors import BusyError
 from models.progress import Progress
 from ui import state
 from ui.caches import job_runner
-from ui.errors import sentence, show_error
+from ui.errors import show_error
+from ui.job_panel import POLL_SECONDS, show_job
 from ui.jobs import Job
 from ui.tables import csv_bytes
 from ui.texts import text
@@ -23,7 +24,6 @@ from ui.words import label_name
 from xai import METHODS, Attribution
 from xai.keys import result_key
 
-POLL_SECONDS = 1.0
 SEED = 0
 METHOD = "method-"  # how the titles of these jobs begin
 ADDITIVE = ("shap", "integrated_gradients")
@@ -81,7 +81,7 @@ def _rows(keys: dict[str, str], words: bool, polling: bool) -> None:
             if name in done:
                 _row(name, done[name], found[name])
             else:
-                _waiting(name, runner.job(key), key)
+                _waiting(name, runner.job(key))
     if _pending(keys):
         st.button(text("why-cancel"), key="why_cancel", icon=":material/close:",
                   on_click=runner.cancel, args=(state.visitor(), list(keys.values())))
@@ -113,19 +113,9 @@ def _trust(result: Attribution) -> str:
     return " · ".join(parts)
 
 
-def _waiting(name: str, job: Job | None, key: str) -> None:
+def _waiting(name: str, job: Job | None) -> None:
     st.markdown(f"**{text('method-' + name)}**")
-    if job is None or job.state == "cancelled":
-        st.caption(text("job-cancelled"))
-    elif job.state == "failed":
-        st.caption(f":material/error: {text('job-failed')}")
-        st.text(sentence(job.error, job.error_key))
-    elif job.state == "waiting":
-        st.caption(text("job-waiting"))
-    else:
-        left = job.seconds_left()
-        share = min(1.0, job.done / job.total) if job.total else 0.0
-        st.progress(share, text=text("job-running", done=job.done, total=job.total, left="…" if left is None else f"{left:.0f}"))
+    show_job(job)
 
 
 def _agreement(done: dict[str, Attribution]) -> None:

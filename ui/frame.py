@@ -9,8 +9,12 @@ import streamlit as st
 from models.errors import CheckpointError
 from models.text import visible_marks
 from ui import state
-from ui.caches import DEFAULT_MODEL, active_model, job_runner, model_names
+from ui.caches import SENTIMENT, TRANSLATION, active_model, job_runner, model_names, shown_first
 from ui.texts import LANGUAGES, default_language, language, text
+
+# List boxes whose options are named in the visitor's language.
+CHOICES = (state.CULTURE, state.LAYER, state.HEAD, state.SOURCE_LANGUAGE, state.TARGET_LANGUAGE, state.CROSS_LAYER, state.CROSS_HEAD,
+           state.TRANSLATION_METHOD)
 
 # Boxes and texts take the direction of what stands in them; Streamlit has no setting for it. And a server's very first visitor who
 # comes by a link to a page is told that there is no such page before app.py could name its pages: where there is one, that goes.
@@ -45,18 +49,19 @@ def choose_language() -> None:
 
 def _write_choices_again() -> None:
     """A list box keeps showing its choice in the language it was chosen in, unless the choice is set anew."""
-    for key in (state.CULTURE, state.LAYER, state.HEAD):
+    for key in CHOICES:
         if key in st.session_state:
             st.session_state[key] = st.session_state[key]
 
 
 def show_frame(page: str) -> None:
     """The active model and the job strip around the page of that path ("" = the first)."""
-    names = model_names()
+    task, key = (TRANSLATION, state.TRANSLATOR) if page == TRANSLATION else (SENTIMENT, state.MODEL)
+    names = model_names(task)
     with st.sidebar:
         if names:
-            first = names.index(DEFAULT_MODEL) if DEFAULT_MODEL in names else 0
-            st.selectbox(text("frame-model"), names, index=first, key=state.MODEL, bind="query-params", format_func=lambda name: visible_marks(name)[:60])
+            st.selectbox(text("frame-model"), names, index=names.index(shown_first(task, names)), key=key, bind="query-params",
+                         format_func=lambda name: visible_marks(name)[:60])
         own, everybody = job_runner().counts(state.visitor())
         if everybody:
             st.caption(text("frame-jobs", own=own, everybody=everybody))

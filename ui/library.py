@@ -7,12 +7,13 @@ import hashlib
 import pandas as pd
 import streamlit as st
 
-from models import Classifier
+from models import Classifier, Translator
 from models.errors import BusyError
+from models.loading import read_task
 from ui import state
-from ui.caches import classifier, job_runner, model_names
+from ui.caches import TRANSLATION, classifier, job_runner, model_names, task_of, translator
 from ui.errors import sentence, show_error, shown_errors
-from ui.explanations import POLL_SECONDS
+from ui.job_panel import POLL_SECONDS
 from ui.tables import csv_bytes
 from ui.texts import text
 from ui.words import plain
@@ -22,9 +23,10 @@ def show_library() -> None:
     """A loader and one card a model."""
     st.title(text("library-title"))
     _loader()
-    for name in model_names():
-        with shown_errors(), st.expander(plain(name), expanded=name == model_names()[0]):
-            _card(classifier(name))
+    names = [*model_names(), *model_names(TRANSLATION)]
+    for name in names:
+        with shown_errors(), st.expander(plain(name), expanded=name == names[0]):
+            _card(translator(name) if task_of(name) == TRANSLATION else classifier(name))
 
 
 def _loader() -> None:
@@ -52,8 +54,9 @@ def _load() -> None:
 
 def _reload(path: str) -> str:
     """The path, after a fresh load."""
-    classifier.clear(path)
-    classifier(path)
+    load = translator if read_task(path) == TRANSLATION else classifier
+    load.clear(path)
+    load(path)
     return path
 
 
@@ -72,28 +75,49 @@ def _loading(key: str) -> None:
         st.caption(text("job-waiting") if job.state == "waiting" else text("library-loading"))
 
 
-def _card(model: Classifier) -> None:
+def _card(model: Classifier | Translator) -> None:
     config = model.model.config
     facts = {
         "library-type": config.model_type, "library-parameters": f"{sum(p.numel() for p in model.model.parameters()):,}",
         "library-layers": getattr(config, "num_hidden_layers", "–"), "library-heads": getattr(config, "num_attention_heads", "–"),
         "library-vocabulary": f"{len(model.tokenizer):,}", "library-length": model.max_length,
-        "library-labels": ", ".join(model.labels), "library-hash": model.fingerprint[:12],
     }
+    if isinstance(model, Translator):
+        facts |= {"library-layers": f"{facts['library-layers']} + {getattr(config, 'decoder_layers', '–')}", "library-directions": _directions(model)}
+    else:
+        facts["library-labels"] = ", ".join(model.labels)
+    facts["library-hash"] = model.fingerprint[:12]
     st.dataframe(pd.DataFrame({text("library-fact"): [text(key) for key in facts], text("library-value"): [str(v) for v in facts.values()]}),
                  hide_index=True)
-    evaluation = model.card.get("evaluation", {})
-    rows = evaluation.get("headline", {}).get("rows", []) if isinstance(evaluation.get("headline"), dict) else []
-    if rows:
-        st.markdown(f"**{text('library-results', dataset=plain(str(evaluation['headline']['dataset'])))}**")
-        table = pd.DataFrame([{"language": row["language"], "count": row["count"], **row["macro_f1"], **row["references"]} for row in rows]).round(1)
-        st.dataframe(table, hide_index=True)
-        st.download_button(text("download-csv"), csv_bytes(table), "results.csv", "text/csv", key=f"csv-{model.fingerprint}", icon=":material/download:")
-    data = evaluation.get("training_data", [])
+    _results(model)
+    data = model.card.get("evaluation", {}).get("training_data", [])
     if data:
         st.markdown(f"**{text('library-data')}**")
-        st.dataframe(pd.DataFrame([{"dataset": row["dataset"], "rows": row["rows"], "languages": ", ".join(row["languages"]),
-                                    "licence": "; ".join(row["licences"])} for row in data]), hide_index=True)
+        st.dataframe(pd.DataFrame([{name: "; ".join(value) if isinstance(value, list) else value for name, value in row.items()} for row in data]),
+                     hide_index=True)
     if model.card.get("text"):
         with st.popover(text("library-card")):
             st.code(model.card["text"], language=None, wrap_lines=True)
+
+
+def _results(model: Classifier | Translator) -> None:
+    """The headline table of evaluation.json."""
+    headline = model.card.get("evaluation", {}).get("headline")
+    if isinstance(headline, dict) and headline.get("rows"):
+        st.markdown(f"**{text('library-results', dataset=plain(str(headline['dataset'])))}**")
+        rows = [{"language": row["language"], "count": row["count"], **row["macro_f1"], **row["references"]} for row in headline["rows"]]
+    elif isinstance(headline, list) and headline:
+        st.markdown(f"**{text('library-translations')}**")
+        rows = [{"dataset": row["dataset"], "direction": row["direction"], "count": row["count"],
+                 **{f"{name}{end}": row["metrics"][name][part] for name in ("bleu", "chrf") for end, part in (("", "value"), ("_low", "low"), ("_high", "high"))}}
+                for row in headline]
+    else:
+        return
+    table = pd.DataFrame(rows).round(1)
+    st.dataframe(table, hide_index=True)
+    st.download_button(text("download-csv"), csv_bytes(table), "results.csv", "text/csv", key=f"csv-{model.fingerprint}", icon=":material/download:")
+
+
+def _directions(model: Translator) -> str:
+    pairs = [f"{source}→{target}" for source, target in model.scheme.directions]
+    return ", ".join(pairs) or ", ".join(model.scheme.tokens) or "–"

@@ -19,6 +19,22 @@ WORDS = "sentiment_words"
 LAYER = "attention_layer"
 HEAD = "attention_head"
 MAP_WORDS = "attention_words"
+TRANSLATOR = "translator"
+TRANSLATION_TEXT = "translation_text"
+SOURCE_LANGUAGE = "source"
+TARGET_LANGUAGE = "target"
+TRANSLATION_REQUEST = "translation_request"
+TRANSLATION_EXAMPLES = "translation_examples"
+TRANSLATION_VIEW = "translation_view"
+TRANSLATION_METHOD = "translation_method"
+TRANSLATION_WORDS = "translation_words"
+TRANSLATION_EDITED = "translation_edited"
+TRANSLATION_COMPARED = "translation_compared"
+CROSS_LAYER = "cross_layer"
+CROSS_HEAD = "cross_head"
+FARES_SOURCE = "fares_source"
+FARES_METRIC = "fares_metric"
+FARES_ASKED = "fares_asked"
 VISITOR = "visitor"
 LIBRARY_PATH = "library_path"
 LIBRARY_JOB = "library_job"
@@ -30,6 +46,15 @@ class Request:
 
     text: str
     culture: str | None
+
+
+@dataclass(frozen=True)
+class TranslationRequest:
+    """What a visitor asked to translate: the source as typed, its language and the language wanted."""
+
+    text: str
+    source_language: str
+    target_language: str
 
 
 def visitor() -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import unicodedata
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -28,9 +30,10 @@ export default function({ data, parentElement }) {
     box.className = 'token';
     box.tabIndex = 0;
     const strength = Math.round(Math.abs(token.share) * 80);
-    const colour = token.share >= 0 ? '#e66101' : '#7b5fc0';
+    const colour = token.share >= 0 && data.scale === 'signed' ? '#e66101' : '#7b5fc0';
     box.style.backgroundColor = `color-mix(in srgb, ${colour} ${strength}%, transparent)`;
     box.style.borderBottom = `2px solid color-mix(in srgb, ${colour} ${Math.min(100, strength + 20)}%, transparent)`;
+    if (token.marked) box.style.borderBottom = '2px dashed var(--st-text-color)';
     const word = document.createElement('bdi');
     word.textContent = token.text;
     const score = document.createElement('span');
@@ -50,6 +53,7 @@ export default function({ data, parentElement }) {
 """
 _component = st.components.v2.component("culturelens_token_row", html="<div class='row' role='group'></div>", css=_CSS, js=_JS)
 _RIGHT_TO_LEFT = ("R", "AL")
+UNSURE = 0.5  # probability under which a token is underlined
 SHOWN_REST = 120  # characters shown of what was cut
 
 
@@ -62,19 +66,40 @@ def show_tokens(attribution: Attribution, *, scale: float, label: str, key: str)
         label: Read aloud by a screen reader.
         key: Unique on the page.
     """
-    _component(data=token_data(attribution, scale=scale, label=label), key=key)
+    draw_row(token_data(attribution, scale=scale, label=label), key=key)
+
+
+def draw_row(data: dict[str, Any], *, key: str) -> None:
+    """Draws what `token_data`, `signed_data` or `doubt_data` made."""
+    _component(data=data, key=key)
 
 
 def token_data(attribution: Attribution, *, scale: float, label: str) -> dict[str, Any]:
     """What the browser gets: texts, shares of the scale (-1 to 1) and numbers with their sign."""
-    scale = scale or float(np.abs(attribution.scores).max(initial=0.0)) or 1.0
-    tokens = [
-        {"text": visible_marks(token), "share": float(np.clip(score / scale, -1, 1)), "score": signed(score)}
-        for token, score in zip(attribution.tokens, attribution.scores, strict=True)
+    return signed_data(attribution.text, attribution.tokens, attribution.scores, scale=scale, label=label, cut=attribution.truncated_at)
+
+
+def signed_data(
+    text: str, tokens: Sequence[str], scores: np.ndarray, *, scale: float, label: str, cut: int | None = None
+) -> dict[str, Any]:
+    """The same of tokens and scores (tokens,) that are no attribution of one text; `cut` is where the model stopped reading `text`."""
+    scale = scale or float(np.abs(scores).max(initial=0.0)) or 1.0
+    shown = [
+        {"text": visible_marks(token), "share": float(np.clip(score / scale, -1, 1)), "score": signed(score), "marked": False}
+        for token, score in zip(tokens, scores, strict=True)
     ]
-    cut = attribution.truncated_at
-    rest = "" if cut is None else visible_marks(attribution.text[cut : cut + SHOWN_REST]) + ("…" if len(attribution.text) > cut + SHOWN_REST else "")
-    return {"tokens": tokens, "direction": direction(attribution.text), "label": label, "rest": rest}
+    rest = "" if cut is None else visible_marks(text[cut : cut + SHOWN_REST]) + ("…" if len(text) > cut + SHOWN_REST else "")
+    return {"tokens": shown, "direction": direction(text), "label": label, "rest": rest, "scale": "signed"}
+
+
+def doubt_data(text: str, tokens: Sequence[str], logprobs: Sequence[float], *, label: str) -> dict[str, Any]:
+    """Tokens with their probability: the less sure the model was of one, the stronger its colour; under `UNSURE` it is marked."""
+    shown = []
+    for token, logprob in zip(tokens, logprobs, strict=True):
+        probability = min(1.0, math.exp(logprob))
+        shown.append({"text": visible_marks(token), "share": 1 - probability, "score": f"{probability:.2f}" if probability >= 0.005 else f"{probability:.0e}",
+                      "marked": probability < UNSURE})
+    return {"tokens": shown, "direction": direction(text), "label": label, "rest": "", "scale": "doubt"}
 
 
 def signed(score: float) -> str:

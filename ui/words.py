@@ -8,6 +8,7 @@ from models.text import visible_marks
 from ui.texts import text
 
 LABELS = ("negative", "neutral", "positive")
+LANGUAGES = ("ar", "cs", "de", "en", "es", "fi", "fr", "hi", "id", "it", "ja", "ko", "pl", "pt", "ru", "tr", "uk", "vi", "zh")
 _MARKDOWN = regex.compile(r"([\\`*_{}\[\]()<>#+\-.!|~$:@&])")
 _SPACE = regex.compile(r"\s+")
 
@@ -22,3 +23,8 @@ def plain(content: str, *, limit: int = 200) -> str:
 def label_name(label: str) -> str:
     """A label in the visitor's language where it is one of ours, else as the model names it."""
     return text(f"label-{label.lower()}") if label.lower() in LABELS else plain(label, limit=40)
+
+
+def language_name(language: str) -> str:
+    """A language with its tag, in the visitor's language where the catalogues name it; for list boxes, which read no Markdown."""
+    return f"{text('language-' + language)} · {language}" if language in LANGUAGES else visible_marks(language)[:40]

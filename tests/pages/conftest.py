@@ -16,11 +16,13 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 import ui.texts
+from tests.tiny_translator import save_tiny_translator
 from ui.caches import job_runner
 from ui.texts import translate
 
 APP = Path(__file__).parents[2] / "app.py"
-PAGES = {"overview": "pages/start/overview.py", "sentiment": "pages/explore/sentiment.py", "models": "pages/library/models.py"}
+PAGES = {"overview": "pages/start/overview.py", "sentiment": "pages/explore/sentiment.py", "translation": "pages/explore/translation.py",
+         "models": "pages/library/models.py"}
 MARKDOWN = ("markdown", "caption", "title", "header", "subheader", "info", "warning", "error", "success")  # what Streamlit reads as Markdown
 
 
@@ -50,6 +52,10 @@ class Visitor:
     def ask(self, content: str) -> Visitor:
         self.app.text_area[0].set_value(content)
         return self.press("Explain")
+
+    def translate(self, content: str) -> Visitor:
+        self.app.text_area[0].set_value(content)
+        return self.press("Translate")
 
     def settle(self) -> Visitor:
         """Waits for all jobs, then looks again as the polling fragment would, until nothing new is asked for."""
@@ -116,6 +122,23 @@ def checkpoints(embedded: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         job.cancel.set()
     runner._pool.shutdown(wait=True, cancel_futures=True)
     st.cache_resource.clear()
+
+
+@pytest.fixture(scope="session")
+def tiny_translators(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a translator that knows some sentences by heart (translation) and one with random weights (stutterer)."""
+    root = tmp_path_factory.mktemp("translators")
+    save_tiny_translator(root / "translation")
+    save_tiny_translator(root / "stutterer", steps=0)
+    return root
+
+
+@pytest.fixture
+def translators(checkpoints: Path, tiny_translators: Path) -> Path:
+    """The checkpoints folder with both translators beside the classifiers."""
+    for name in ("translation", "stutterer"):
+        shutil.copytree(tiny_translators / name, checkpoints / name)
+    return checkpoints
 
 
 @pytest.fixture

@@ -10,11 +10,12 @@ from fluent.syntax import FluentParser
 from fluent.syntax.ast import Message, VariableReference
 from fluent.syntax.visitor import Visitor
 
-from audit import read_probe
+from audit import read_probe, read_translation_probe
 from models.errors import ConfigError
 from ui.culture_panel import CORPORA, PROBE
 from ui.texts import FOLDER, LANGUAGES, translate
 from ui.words import LABELS
+from ui.words import LANGUAGES as NAMED_LANGUAGES
 from xai import METHODS
 
 ROOT = Path(__file__).parents[2]
@@ -36,8 +37,9 @@ def error_keys() -> set[str]:
 # What may stand in the gap of a key that the code puts together.
 GAPS = {
     "method-{}": set(METHODS), "method-{}-help": set(METHODS), "output-{}": {"probability", "logit"}, "label-{}": set(LABELS),
-    "culture-source-{}": {PROBE, CORPORA}, "culture-{}": {s.culture for s in read_probe()}, "error-{}": error_keys(),
-    "phenomenon-{}": {tag for s in read_probe() for tag in s.phenomena}, "{}-more": set(OVERVIEW),
+    "culture-source-{}": {PROBE, CORPORA}, "culture-{}": {s.culture for s in (*read_probe(), *read_translation_probe())}, "error-{}": error_keys(),
+    "phenomenon-{}": {tag for s in (*read_probe(), *read_translation_probe()) for tag in s.phenomena}, "{}-more": set(OVERVIEW),
+    "language-{}": set(NAMED_LANGUAGES),
 }
 RESERVED = ("culture-",)  # cultures that may be measured later are named already
 
