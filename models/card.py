@@ -38,8 +38,16 @@ def write_card(config: RunConfig, report: dict[str, Any]) -> None:
         raise CheckpointError(f"{settings} does not exist; run `python -m models train` with this configuration first.")
     run = yaml.safe_load(settings.read_text(encoding="utf-8"))
     target = folder / "evaluation.json"
-    report = {**report, "training_data": training_data(config) or _previous_data(target)}
-    contents = {target: json.dumps(report, indent=1, ensure_ascii=False), folder / "README.md": format_card(config, run, report)}
+    report = {**report, "training_data": training_data(config) or previous(target, "training_data")}
+    write_documents(folder, {target: json.dumps(report, indent=1, ensure_ascii=False), folder / "README.md": format_card(config, run, report)})
+
+
+def write_documents(folder: Path, contents: dict[Path, str]) -> None:
+    """Writes all the texts or none of them.
+
+    Raises:
+        DiskError: The folder cannot be written.
+    """
     parts = {path: path.with_suffix(".part") for path in contents}
     try:
         with full_disk_sentence(folder):
@@ -52,13 +60,13 @@ def write_card(config: RunConfig, report: dict[str, Any]) -> None:
             part.unlink(missing_ok=True)
 
 
-def _previous_data(evaluation: Path) -> list[dict[str, Any]]:
-    """The table of training data of an earlier evaluation.json; empty where there is none or it is broken."""
+def previous(evaluation: Path, key: str) -> list[dict[str, Any]]:
+    """A list in an earlier evaluation.json; empty where there is none or it is broken."""
     try:
         content = json.loads(evaluation.read_text(encoding="utf-8"))
     except (FileNotFoundError, ValueError):
         return []
-    return list(content.get("training_data", [])) if isinstance(content, dict) else []
+    return list(content.get(key, [])) if isinstance(content, dict) else []
 
 
 def training_data(config: RunConfig) -> list[dict[str, Any]]:
@@ -129,8 +137,8 @@ def _headline(report: dict[str, Any]) -> str:
     lines = [head, "", f"| language | texts | macro-F1 |{''.join(f' {name} |' for name in names)}", f"|---|---:|---|{'---:|' * len(names)}"]
     for row in table["rows"]:
         references = "".join(f" {'-' if row['references'][name] is None else row['references'][name]} |" for name in names)
-        lines.append(f"| {row['language']} | {row['count']} | {_interval(row['macro_f1'])} |{references}")
-    lines.append(f"| **mean** | | **{_interval(table['mean_macro_f1'])}** |{' |' * len(names)}")
+        lines.append(f"| {row['language']} | {row['count']} | {interval_text(row['macro_f1'])} |{references}")
+    lines.append(f"| **mean** | | **{interval_text(table['mean_macro_f1'])}** |{' |' * len(names)}")
     return "\n".join(lines)
 
 
@@ -138,7 +146,7 @@ def _cultures(report: dict[str, Any]) -> str:
     lines = ["By culture, over all measured validation rows:", "", "| culture | texts | macro-F1 | accuracy | positive ↔ negative |", "|---|---:|---|---|---|"]
     for row in report["by_culture"]:
         metrics = row["metrics"]
-        values = " | ".join(_interval(metrics[name]) for name in ("macro_f1", "accuracy", "flip_rate"))
+        values = " | ".join(interval_text(metrics[name]) for name in ("macro_f1", "accuracy", "flip_rate"))
         lines.append(f"| {row['culture']} | {row['count']:,} | {values} |")
     return "\n".join(lines)
 
@@ -150,5 +158,6 @@ def _data(data: list[dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
-def _interval(values: dict[str, float]) -> str:
+def interval_text(values: dict[str, float]) -> str:
+    """A value with its interval, e.g. 59.0 [57.0, 60.8]."""
     return f"{values['value']:.1f} [{values['low']:.1f}, {values['high']:.1f}]"

@@ -20,7 +20,8 @@ from models.metrics import macro_f1, mean_over_groups, measure_group, measure_gr
 from models.progress import Progress, no_progress, part_of
 from models.text import check_text
 from models.tokens import tokenize_checked
-from models.training.run import EvaluationConfig, RunConfig, git_commit, read_table
+from models.training.run import EvaluationConfig, RunConfig
+from models.training.stages import git_commit, read_table
 
 SCHEMA_VERSION = 1
 

@@ -22,9 +22,7 @@ def add_parser(subparsers: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Builds, describes or packs."""
     if args.action == "pack":
-        from models.training.run import RunConfig, pack_corpus
-
-        manifest = pack_corpus(load_config(RunConfig, args.config), progress_bar("pack"))
+        manifest = _pack(args.config)
         print(json.dumps(manifest) if args.json else f"{manifest['rows']:,} rows, {manifest['tokens']:,} tokens, {len(manifest['shards'])} shards")
         return 0
     if args.action == "describe":
@@ -42,6 +40,16 @@ def run(args: argparse.Namespace) -> int:
         report, output = build_corpus(config, progress_bar("build")), config.output
     print(json.dumps(report, ensure_ascii=False) if args.json else format_report(report, output))
     return 0
+
+
+def _pack(path: str) -> dict[str, Any]:
+    if read_task(path) == "translation":
+        from models.training.translation_run import TranslationRunConfig, pack_pairs
+
+        return pack_pairs(load_config(TranslationRunConfig, path), progress_bar("pack"))
+    from models.training.run import RunConfig, pack_corpus
+
+    return pack_corpus(load_config(RunConfig, path), progress_bar("pack"))
 
 
 def format_report(report: dict[str, Any], output: str) -> str:

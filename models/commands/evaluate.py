@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 from models.cli import progress_bar
-from models.config import load_config
+from models.config import load_config, read_task
 
 
 def add_parser(subparsers: Any) -> None:
@@ -20,6 +20,12 @@ def add_parser(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Prints the headline table and writes evaluation.json and README.md beside the weights."""
+    report, table = _translation(args) if read_task(args.config) == "translation" else _sentiment(args)
+    print(json.dumps(report, ensure_ascii=False) if args.json else table)
+    return 0
+
+
+def _sentiment(args: argparse.Namespace) -> tuple[dict[str, Any], str]:
     from models.card import write_card
     from models.evaluation import evaluate_run, format_headline
     from models.training.run import RunConfig
@@ -28,5 +34,16 @@ def run(args: argparse.Namespace) -> int:
     report = evaluate_run(config, progress_bar("evaluate"))
     if not args.no_write:
         write_card(config, report)
-    print(json.dumps(report, ensure_ascii=False) if args.json else format_headline(report))
-    return 0
+    return report, format_headline(report)
+
+
+def _translation(args: argparse.Namespace) -> tuple[dict[str, Any], str]:
+    from models.training.translation_run import TranslationRunConfig
+    from models.translation_card import write_translation_card
+    from models.translation_evaluation import evaluate_translator, format_headline
+
+    config = load_config(TranslationRunConfig, args.config)
+    report = evaluate_translator(config, progress_bar("evaluate"))
+    if not args.no_write:
+        write_translation_card(config, report)
+    return report, format_headline(report)

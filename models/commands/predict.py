@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from models.cli import progress_bar
+from models.config import TASKS
 from models.errors import DiskError, InputError
 
 if TYPE_CHECKING:
@@ -51,10 +52,13 @@ class Table:
 def add_parser(subparsers: Any) -> None:
     """Adds `predict` to the command line."""
     parser = subparsers.add_parser("predict", help="add predictions to a CSV table")
-    parser.add_argument("--task", choices=["sentiment"], default="sentiment")
-    parser.add_argument("--model", default="sentiment", help="embedded name, folder or hub id (default: sentiment)")
+    parser.add_argument("--task", choices=TASKS, default="sentiment")
+    parser.add_argument("--model", help="embedded name, folder or hub id (default: the name of the task)")
     parser.add_argument("--input", type=Path, required=True, help="CSV table in UTF-8")
     parser.add_argument("--text-column", default="text", help="column of the texts (default: text)")
+    parser.add_argument("--source-language", help="translation: language of the texts, e.g. en")
+    parser.add_argument("--target-language", help="translation: language to translate into, e.g. zh")
+    parser.add_argument("--num-beams", type=int, default=4, help="translation: width of the beam (default: 4)")
     parser.add_argument("--output", type=Path, help="CSV table to write; may be left out with --json")
     parser.add_argument("--json", action="store_true", help="print the predictions as JSON")
 
@@ -68,18 +72,48 @@ def run(args: argparse.Namespace) -> int:
         raise InputError(f"There is no column {args.text_column!r}; the columns are {', '.join(table.header)}.")
     if args.output is not None and (args.output.is_dir() or not args.output.parent.is_dir() or not os.access(args.output.parent, os.W_OK)):
         raise DiskError(f"{args.output} cannot be written; give the path of a file in a folder that exists and may be written to.")
+    column = table.header.index(args.text_column)
+    texts = [row[column] for row in table.rows]
+    finished, summary = (_translate if args.task == "translation" else _classify)(args, table, texts)
+    if args.output is not None:
+        write_table(args.output, finished)
+    if args.json:
+        print(json.dumps(summary, ensure_ascii=False))
+    _name_faults(summary["faulty_rows"])
+    return 0
+
+
+def _classify(args: argparse.Namespace, table: Table, texts: Sequence[str]) -> tuple[Table, dict[str, Any]]:
     from models.loading import load_classifier
 
-    classifier = load_classifier(args.model)
+    classifier = load_classifier(args.model or args.task)
     with_predictions(Table(table.header, []), [], classifier.labels)  # a column that is taken is found before the work
-    column = table.header.index(args.text_column)
-    predictions = predict_rows(classifier, [row[column] for row in table.rows], progress=progress_bar("predict"))
-    if args.output is not None:
-        write_table(args.output, with_predictions(table, predictions, classifier.labels))
-    if args.json:
-        print(json.dumps(_summary(classifier, predictions), ensure_ascii=False))
-    _name_faults([number for number, prediction in enumerate(predictions, 1) if prediction is None])
-    return 0
+    predictions = predict_rows(classifier, texts, progress=progress_bar("predict"))
+    return with_predictions(table, predictions, classifier.labels), _summary(classifier, predictions)
+
+
+def _translate(args: argparse.Namespace, table: Table, texts: Sequence[str]) -> tuple[Table, dict[str, Any]]:
+    from models.loading import load_translator
+
+    if not args.source_language or not args.target_language:
+        raise InputError("--source-language or --target-language is missing; say from which language into which, e.g. en and zh.")
+    translator = load_translator(args.model or args.task)
+    with_columns(Table(table.header, []), ["hypothesis"], [])
+    usable = _usable(texts)
+    found = dict(zip(usable, translator.translate(list(usable.values()), args.source_language, args.target_language, num_beams=args.num_beams,
+                                                  progress=progress_bar("translate")), strict=True))
+    cells = [[found[number].hypothesis if number in found else ""] for number in range(len(texts))]
+    summary = {
+        "model": translator.name, "fingerprint": translator.fingerprint, "count": len(texts), "num_beams": args.num_beams,
+        "source_language": args.source_language, "target_language": args.target_language,
+        "faulty_rows": [number for number in range(1, len(texts) + 1) if number - 1 not in found],
+        "translations": [
+            {"row": number + 1, "hypothesis": said.hypothesis, "score": said.score, "truncated_at": said.source.truncated_at,
+             "repeated": said.repeated, "unfinished": said.unfinished}
+            for number, said in found.items()
+        ],
+    }
+    return with_columns(table, ["hypothesis"], cells), summary
 
 
 def read_table(path: Path) -> Table:
@@ -105,34 +139,47 @@ def read_table(path: Path) -> Table:
 
 def predict_rows(classifier: Classifier, texts: Sequence[str], *, progress: Progress) -> list[Prediction | None]:
     """One prediction a text, None where the text cannot be used; all good texts go through the model together."""
-    from models.text import check_text
     from models.tokens import TokenizedText, tokenize_checked
 
     usable: dict[int, TokenizedText] = {}
-    for index, text in enumerate(texts):
-        try:
-            usable[index] = tokenize_checked(classifier, check_text(text))
-        except InputError:
-            continue  # counted and named by the caller
+    for index, text in _usable(texts).items():
+        with contextlib.suppress(InputError):  # counted and named by the caller
+            usable[index] = tokenize_checked(classifier, text)
     found = dict(zip(usable, classifier.predict_tokenized(list(usable.values()), progress=progress), strict=True))
     return [found.get(index) for index in range(len(texts))]
 
 
+def _usable(texts: Sequence[str]) -> dict[int, str]:
+    """Number and cleaned text of each row that holds one."""
+    from models.text import check_text
+
+    usable: dict[int, str] = {}
+    for index, text in enumerate(texts):
+        with contextlib.suppress(InputError):
+            usable[index] = check_text(text)
+    return usable
+
+
 def with_predictions(table: Table, predictions: Sequence[Prediction | None], labels: Sequence[str]) -> Table:
-    """The table with the columns `prediction` and `p_<label>` (0-1) behind its own.
+    """The table with the columns `prediction` and `p_<label>` (0-1) behind its own; raises as `with_columns` does."""
+    names = ["prediction", *(f"p_{label}" for label in labels)]
+    cells = [
+        [""] * len(names) if found is None else [found.label, *(f"{found.probabilities[label]:.6f}" for label in labels)]
+        for found in predictions
+    ]
+    return with_columns(table, names, cells)
+
+
+def with_columns(table: Table, names: Sequence[str], cells: Sequence[Sequence[str]]) -> Table:
+    """The table with more columns behind its own.
 
     Raises:
         InputError: The table has one of these columns already.
     """
-    added = ["prediction", *(f"p_{label}" for label in labels)]
-    taken = [name for name in added if name in table.header]
+    taken = [name for name in names if name in table.header]
     if taken:
         raise InputError(f"The table has a column {taken[0]!r} already, which predict would add; rename or drop it.")
-    cells = [
-        [""] * len(added) if found is None else [found.label, *(f"{found.probabilities[label]:.6f}" for label in labels)]
-        for found in predictions
-    ]
-    return Table([*table.header, *added], [[*row, *new] for row, new in zip(table.rows, cells, strict=True)])
+    return Table([*table.header, *names], [[*row, *new] for row, new in zip(table.rows, cells, strict=True)])
 
 
 def write_table(path: Path, table: Table) -> None:

@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 from models.cli import progress_bar
-from models.config import load_config
+from models.config import load_config, read_task
 from models.errors import ConfigError
 
 
@@ -22,20 +22,36 @@ def add_parser(subparsers: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Trains and prints one line a stage."""
-    from models.training.run import STAGES, RunConfig, run_stages
-
-    config = load_config(RunConfig, args.config)
-    stages = tuple(name.strip() for name in args.stages.split(",") if name.strip()) or STAGES
-    if not set(stages) & set(STAGES):
-        raise ConfigError(f"--stages is {args.stages!r}, expected some of {', '.join(STAGES)}.")
-    done = run_stages(config, progress_bar, stages=stages, resume=args.resume)
+    known, done = _translation(args) if read_task(args.config) == "translation" else _sentiment(args)
     if args.json:
         print(json.dumps(done))
         return 0
-    for stage in STAGES:
+    for stage in known:
         if stage in done:
             print(f"{stage}: {describe_stage(done[stage])}")
     return 0
+
+
+def _sentiment(args: argparse.Namespace) -> tuple[tuple[str, ...], dict[str, Any]]:
+    from models.training.run import STAGES, RunConfig, run_stages
+
+    config = load_config(RunConfig, args.config)
+    return STAGES, run_stages(config, progress_bar, stages=_chosen(args.stages, STAGES), resume=args.resume)
+
+
+def _translation(args: argparse.Namespace) -> tuple[tuple[str, ...], dict[str, Any]]:
+    from models.training.translation_run import STAGES, TranslationRunConfig, run_translation_stages
+
+    config = load_config(TranslationRunConfig, args.config)
+    return STAGES, run_translation_stages(config, progress_bar, stages=_chosen(args.stages, STAGES), resume=args.resume)
+
+
+def _chosen(named: str, known: tuple[str, ...]) -> tuple[str, ...]:
+    """The stages of a comma-separated list, all where it is empty."""
+    stages = tuple(name.strip() for name in named.split(",") if name.strip()) or known
+    if not set(stages) & set(known):
+        raise ConfigError(f"--stages is {named!r}, expected some of {', '.join(known)}.")
+    return stages
 
 
 def describe_stage(result: dict[str, Any]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,46 +41,61 @@ class LabelledBatch:
 def backward_adversarial(
     model: Any, batch: LabelledBatch, config: AdversarialConfig, label_smoothing: float
 ) -> dict[str, float]:
-    """Runs backward for the plain and the perturbed texts; returns the plain and the adversarial loss in nats."""
+    """Runs backward for the plain and the perturbed texts of a classifier; returns the plain and the adversarial loss in nats."""
+
+    def loss(embeds: torch.Tensor) -> torch.Tensor:
+        logits = model(inputs_embeds=embeds, attention_mask=batch.attention_mask).logits
+        return cross_entropy(logits.float(), batch.labels, label_smoothing=label_smoothing)
+
+    return backward_perturbed(lambda: model.get_input_embeddings()(batch.input_ids), batch.attention_mask, loss, config)
+
+
+def backward_perturbed(
+    embed: Callable[[], torch.Tensor], attention_mask: torch.Tensor, loss: Callable[[torch.Tensor], torch.Tensor], config: AdversarialConfig
+) -> dict[str, float]:
+    """Runs backward for plain and perturbed embeddings; returns the plain and the adversarial loss in nats.
+
+    Args:
+        embed: The embeddings of the texts (batch, length, hidden), looked up anew each time.
+        attention_mask: 1 for tokens, 0 for padding (batch, length).
+        loss: Loss of the model at given embeddings.
+        config: How the embeddings are perturbed.
+    """
     if config.method == "freelb":
-        return _freelb(model, batch, config, label_smoothing)
-    embeds = model.get_input_embeddings()(batch.input_ids)
+        return _freelb(embed, attention_mask, loss, config)
+    embeds = embed()
     if config.method == "none":
-        loss = _loss(model, embeds, batch, label_smoothing)
-        loss.backward()
-        return {"loss": loss.item()}
+        value = loss(embeds)
+        value.backward()
+        return {"loss": value.item()}
     if not embeds.requires_grad:
         embeds.requires_grad_()  # frozen embeddings are perturbed as well
     embeds.retain_grad()
-    loss = _loss(model, embeds, batch, label_smoothing)
-    loss.backward()
-    delta = _scaled(embeds.grad, batch.attention_mask, config.epsilon)
-    adversarial = _loss(model, model.get_input_embeddings()(batch.input_ids) + delta, batch, label_smoothing)
+    value = loss(embeds)
+    value.backward()
+    delta = _scaled(embeds.grad, attention_mask, config.epsilon)
+    adversarial = loss(embed() + delta)
     adversarial.backward()
-    return {"loss": loss.item(), "adversarial_loss": adversarial.item()}
+    return {"loss": value.item(), "adversarial_loss": adversarial.item()}
 
 
-def _freelb(model: Any, batch: LabelledBatch, config: AdversarialConfig, label_smoothing: float) -> dict[str, float]:
+def _freelb(
+    embed: Callable[[], torch.Tensor], attention_mask: torch.Tensor, loss: Callable[[torch.Tensor], torch.Tensor], config: AdversarialConfig
+) -> dict[str, float]:
     """Gradients of the weights averaged over the ascent steps ("free" large-batch training)."""
-    mask = batch.attention_mask.unsqueeze(-1)
     with torch.no_grad():
-        delta = torch.empty_like(model.get_input_embeddings()(batch.input_ids)).uniform_(-1, 1) * mask
-    delta = _scaled(delta, batch.attention_mask, config.epsilon / 2)
+        delta = torch.empty_like(embed()).uniform_(-1, 1) * attention_mask.unsqueeze(-1)
+    delta = _scaled(delta, attention_mask, config.epsilon / 2)
     losses = []
     for _ in range(config.ascent_steps):
         delta = delta.detach().requires_grad_()
-        loss = _loss(model, model.get_input_embeddings()(batch.input_ids) + delta, batch, label_smoothing)
-        (loss / config.ascent_steps).backward()
-        losses.append(loss.item())
-        moved = delta.detach() + _scaled(delta.grad, batch.attention_mask, config.step_size)
+        value = loss(embed() + delta)
+        (value / config.ascent_steps).backward()
+        losses.append(value.item())
+        moved = delta.detach() + _scaled(delta.grad, attention_mask, config.step_size)
         norm = moved.flatten(1).norm(dim=1).clamp_min(1e-12)
         delta = moved * (config.epsilon / norm).clamp(max=1.0)[:, None, None]
     return {"loss": losses[0], "adversarial_loss": losses[-1]}
-
-
-def _loss(model: Any, embeds: torch.Tensor, batch: LabelledBatch, label_smoothing: float) -> torch.Tensor:
-    logits = model(inputs_embeds=embeds, attention_mask=batch.attention_mask).logits
-    return cross_entropy(logits.float(), batch.labels, label_smoothing=label_smoothing)
 
 
 def _scaled(direction: torch.Tensor | None, attention_mask: torch.Tensor, length: float) -> torch.Tensor:

@@ -15,11 +15,13 @@ from models.data.pack import PackedCorpus
 from models.disk import replacing
 from models.errors import ConfigError
 from models.progress import Progress, no_progress
+from models.training.adversarial import AdversarialConfig, backward_perturbed
 from models.training.batches import BatchPlan
 from models.training.finetuning import freeze
 from models.training.loop import LoopConfig, TrainingLoop
 from models.training.pair_noise import NoiseConfig
 from models.training.pairs import IGNORED, PairBatch, PairBatcher, PairSampling, PairTable
+from models.training.warm_start import warm_start
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,8 @@ class TranslationTrainingConfig:
     loop: LoopConfig = field(default_factory=LoopConfig)
     sampling: PairSampling = field(default_factory=PairSampling)
     noise: NoiseConfig = field(default_factory=NoiseConfig)
+    adversarial: AdversarialConfig = field(default_factory=AdversarialConfig)
+    warm_start: str = ""  # folder of a pre-trained encoder whose embeddings and attention the encoder starts from; "" = random weights
     label_smoothing: float = 0.1
     freeze: tuple[str, ...] = ()  # beginnings of parameter names that stay as they are
     development_pairs: int = 2_000  # most development pairs looked at
@@ -65,10 +69,10 @@ def new_translator(config: TranslatorConfig, tokenizer: Any, seed: int) -> Any:
     return M2M100ForConditionalGeneration._from_config(settings, attn_implementation="eager")
 
 
-def translation_loss(model: Any, batch: PairBatch, label_smoothing: float = 0.0) -> torch.Tensor:
-    """Mean cross-entropy in nats of the target tokens; only they go through the vocabulary layer."""
-    hidden = model.model(input_ids=batch.input_ids, attention_mask=batch.attention_mask,
-                         decoder_input_ids=batch.decoder_input_ids, use_cache=False).last_hidden_state
+def translation_loss(model: Any, batch: PairBatch, label_smoothing: float = 0.0, embeds: torch.Tensor | None = None) -> torch.Tensor:
+    """Mean cross-entropy in nats of the target tokens, of the source or of given embeddings of it; only target tokens go through the vocabulary layer."""
+    source = {"input_ids": batch.input_ids} if embeds is None else {"inputs_embeds": embeds}
+    hidden = model.model(**source, attention_mask=batch.attention_mask, decoder_input_ids=batch.decoder_input_ids, use_cache=False).last_hidden_state
     kept = batch.labels != IGNORED
     return cross_entropy(model.lm_head(hidden[kept]).float(), batch.labels[kept], label_smoothing=label_smoothing)
 
@@ -97,6 +101,7 @@ def train_translator(
     """Trains a translator and saves it in `folder`/model; returns what the loop returns plus pairs and padding."""
     length = model_config.max_length
     model = new_translator(model_config, tokenizer, config.loop.seed).to(device)
+    warmed = warm_start(model, tokenizer, config.warm_start) if config.warm_start else 0
     frozen = freeze(model, config.freeze)
     table = PairTable(corpus, directions, split="train", max_length=length)
     data = PairBatcher(table, tokenizer, length, config.noise)
@@ -107,9 +112,8 @@ def train_translator(
 
     def loss(model: Any, indices: np.ndarray, step: int) -> dict[str, float]:
         batch = data.batch(indices, config.loop.seed, step, device)
-        value = translation_loss(model, batch, config.label_smoothing)
-        value.backward()
-        return {"loss": value.item()}
+        return backward_perturbed(lambda: model.get_input_embeddings()(batch.input_ids), batch.attention_mask,
+                                  lambda embeds: translation_loss(model, batch, config.label_smoothing, embeds), config.adversarial)
 
     def evaluate(model: Any) -> float:
         return -development_loss(model, development, looked_at, device=device, tokens=config.loop.batch_tokens)
@@ -120,4 +124,4 @@ def train_translator(
     with replacing(Path(folder) / "model") as temporary:
         model.save_pretrained(temporary)
         tokenizer.save_pretrained(temporary)
-    return {**result, "pairs": len(table), "frozen_values": frozen, "padding_percent": plan.padding_waste()}
+    return {**result, "pairs": len(table), "frozen_values": frozen, "warm_values": warmed, "padding_percent": plan.padding_waste()}

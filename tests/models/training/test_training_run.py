@@ -20,11 +20,13 @@ from models.data.pack import PackedCorpus
 from models.errors import ConfigError, CorpusError, DiskError
 from models.progress import Progress, no_progress
 from models.training import run as run_module
+from models.training import stages as stages_module
 from models.training.augmentation import read_lexicon
 from models.training.batches import BatchPlan, sampling_weights
 from models.training.finetuning import Labelled
 from models.training.pretraining import Masker
-from models.training.run import STAGES, RunConfig, export, git_commit, pack_corpus, read_table, run_stages
+from models.training.run import STAGES, RunConfig, export, pack_corpus, run_stages
+from models.training.stages import git_commit, read_table
 from models.training.tokenizer import load_tokenizer
 
 ROOT = Path(__file__).parents[3]
@@ -201,7 +203,7 @@ def test_commit_is_unknown_outside_a_checkout(monkeypatch: pytest.MonkeyPatch) -
     def no_git(*args: Any, **kwargs: Any) -> Any:
         raise FileNotFoundError("git")
 
-    monkeypatch.setattr(run_module.subprocess, "run", no_git)
+    monkeypatch.setattr(stages_module.subprocess, "run", no_git)
     assert git_commit() == "unknown"
 
 
