@@ -7,14 +7,15 @@ from collections.abc import Sequence
 import plotly.graph_objects as go
 
 from models.metrics import GroupMetrics
+from models.translation_metrics import TranslationMetrics
 from xai.figures import visible
 
 ACCENT, QUIET = "#e66101", "#8073ac"  # orange and purple: told apart without red and green
 
 
-def culture_dots(groups: Sequence[GroupMetrics], overall: GroupMetrics, *, metric: str = "macro_f1", marked: str | None = None,
+def culture_dots(groups: Sequence[GroupMetrics | TranslationMetrics], overall: GroupMetrics | None, *, metric: str = "macro_f1", marked: str | None = None,
                  title: str = "", overall_title: str = "overall") -> go.Figure:
-    """Cultures sorted by a metric: a dot with its 95 % interval each, the count behind the name, a line for overall."""
+    """Cultures sorted by a metric: a dot with its 95 % interval each, the count behind the name, a line for overall where there is such a thing."""
     ordered = sorted(groups, key=lambda group: group.metrics[metric].value)
     values = [group.metrics[metric] for group in ordered]
     colours = [ACCENT if group.group == marked else QUIET for group in ordered]
@@ -28,9 +29,10 @@ def culture_dots(groups: Sequence[GroupMetrics], overall: GroupMetrics, *, metri
         hovertemplate="%{customdata[0]}: %{x:.1f} [%{customdata[2]:.1f}, %{customdata[3]:.1f}], n = %{customdata[1]}<extra></extra>",
         showlegend=False,
     ))
-    line = overall.metrics[metric].value
-    figure.add_vline(x=line, line={"dash": "dot", "width": 1, "color": "gray"}, annotation_text=f"{overall_title} {line:.1f}",
-                     annotation_position="top")
+    if overall is not None:
+        line = overall.metrics[metric].value
+        figure.add_vline(x=line, line={"dash": "dot", "width": 1, "color": "gray"}, annotation_text=f"{overall_title} {line:.1f}",
+                         annotation_position="top")
     shown = [visible(group.group) for group in ordered]
     names = [f"<b>{name}</b>  n={group.count}" if group.group == marked else f"{name}  n={group.count}"
              for name, group in zip(shown, ordered, strict=True)]

@@ -25,10 +25,12 @@ PAIRS = (
 def save_tiny_translator(folder: Path, *, steps: int = 120, seed: int = 0) -> Path:
     """Writes the translator; with no step its weights are random. English to German is a direction that it never saw."""
     tokenizer = train_tokenizer(
-        [text for pair in PAIRS for text in pair] * 3, TokenizerConfig(vocab_size=500, min_frequency=2, max_piece_length=5, max_length=POSITIONS, lowercase=False),
+        [text for pair in PAIRS for text in pair] * 3,
+        TokenizerConfig(vocab_size=500, min_frequency=2, max_piece_length=5, max_length=POSITIONS, lowercase=False),
         [tag(language) for language in languages_of(DIRECTIONS)],
     )
-    sizes = TranslatorConfig(hidden_size=64, encoder_layers=2, decoder_layers=2, num_attention_heads=2, intermediate_size=128, max_length=POSITIONS, dropout=0.0)
+    sizes = TranslatorConfig(hidden_size=64, encoder_layers=2, decoder_layers=2, num_attention_heads=2, intermediate_size=128, max_length=POSITIONS,
+                             dropout=0.0)
     model = new_translator(sizes, tokenizer, seed)
     model.config.directions = list(DIRECTIONS)
     _teach(model, tokenizer, steps)

@@ -109,7 +109,7 @@ def _results(model: Classifier | Translator) -> None:
     elif isinstance(headline, list) and headline:
         st.markdown(f"**{text('library-translations')}**")
         rows = [{"dataset": row["dataset"], "direction": row["direction"], "count": row["count"],
-                 **{f"{name}{end}": row["metrics"][name][part] for name in ("bleu", "chrf") for end, part in (("", "value"), ("_low", "low"), ("_high", "high"))}}
+                 **{f"{name}_{end}": row["metrics"][name][end] for name in ("bleu", "chrf") for end in ("value", "low", "high")}}
                 for row in headline]
     else:
         return

@@ -13,7 +13,6 @@ from models.text import MAX_CHARACTERS, check_text
 from models.translator import DEFAULT_DECODING
 from ui import state
 from ui.caches import TRANSLATION, job_runner, model_names
-from ui.sentiment import culture_name
 from ui.texts import text
 from ui.words import language_name, plain
 from xai.keys import result_key

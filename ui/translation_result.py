@@ -10,10 +10,10 @@ from models import Translation, Translator
 from models.data.language import language_reason
 from models.text import hidden_characters, visible_marks
 from ui import state
+from ui.texts import text
 from ui.token_row import doubt_data, draw_row
 from ui.translation import probe, request_translation, source_languages, target_languages
-from ui.texts import text
-from ui.words import language_name, plain
+from ui.words import LANGUAGES, language_name, plain
 
 SHOWN_AROUND = (20, 80)  # characters before and behind the place where a text was cut
 
@@ -74,7 +74,7 @@ def _source_notes(model: Translator, translation: Translation) -> None:
     hidden = hidden_characters(source.text)
     if hidden:
         st.warning(text("prediction-hidden", marks=", ".join(dict.fromkeys(hidden))), icon=":material/visibility_off:")
-    if language_reason(source.text, translation.source_language):
+    if translation.source_language in LANGUAGES and language_reason(source.text, translation.source_language):
         st.warning(text("translation-other-language", language=plain(language_name(translation.source_language))), icon=":material/help:")
     spelt = sum(len(places) for places in source.positions if len(places) > 1)
     if spelt > len(source.input_ids) / 2:
