@@ -41,7 +41,8 @@ class DecodingConfig:
 
 
 def score_targets(
-    handle: EvaluatedHandle, pairs: Sequence[tuple[Row, Row]], *, token_budget: int = SCORING_BUDGET, progress: Progress = no_progress
+    handle: EvaluatedHandle, pairs: Sequence[tuple[Row, Row]], *, decoder_inputs: Sequence[Row] | None = None,
+    token_budget: int = SCORING_BUDGET, progress: Progress = no_progress,
 ) -> list[np.ndarray]:
     """Log-probability in nats of every token of each given target, in one pass a target; one float64 array (target - start) a pair.
 
@@ -50,16 +51,20 @@ def score_targets(
     Args:
         handle: Model, tokenizer, lock and device.
         pairs: Source ids with special tokens, and target ids from the decoder's start token to the end token.
+        decoder_inputs: What the decoder is given in the place of each target, as long as the target, where some of its tokens are
+            hidden; what is scored stays the target.
         token_budget: Most padded tokens in one batch.
         progress: Called with (evaluations done, unique evaluations); may raise Cancelled.
 
     Raises:
         ModelError: The model gives NaN or infinite values.
     """
-    numbers: dict[tuple[tuple[int, ...], tuple[int, ...]], int] = {}
-    places = [numbers.setdefault((tuple(source), tuple(target)), len(numbers)) for source, target in pairs]
+    numbers: dict[tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]], int] = {}
+    given = [target for _, target in pairs] if decoder_inputs is None else decoder_inputs
+    places = [numbers.setdefault((tuple(source), tuple(target), tuple(seen)), len(numbers))
+              for (source, target), seen in zip(pairs, given, strict=True)]
     unique = list(numbers)
-    lengths = [len(source) + len(target) for source, target in unique]
+    lengths = [len(source) + len(target) for source, target, _ in unique]
     results: dict[int, np.ndarray] = {}
     for batch in cut_batches(sorted(range(len(unique)), key=lambda index: (lengths[index], unique[index])), lengths, token_budget):
         rows = halving(lambda part: _score(handle, part), [unique[index] for index in batch], max(lengths[index] for index in batch))
@@ -101,20 +106,21 @@ def search(
     return [found[place] for place in places]
 
 
-def _score(handle: EvaluatedHandle, pairs: Sequence[tuple[Row, Row]]) -> list[np.ndarray]:
-    """Log-probabilities of one batch; the encoder sees each distinct source once."""
+def _score(handle: EvaluatedHandle, rows: Sequence[tuple[Row, Row, Row]]) -> list[np.ndarray]:
+    """Log-probabilities of one batch of (source, target, what the decoder is given); the encoder sees each distinct source once."""
     numbers: dict[tuple[int, ...], int] = {}
-    places = [numbers.setdefault(tuple(source), len(numbers)) for source, _ in pairs]
+    places = [numbers.setdefault(tuple(source), len(numbers)) for source, _, _ in rows]
     input_ids, mask = padded(handle, list(numbers))
-    targets, target_mask = padded(handle, [target for _, target in pairs])
+    targets, target_mask = padded(handle, [target for _, target, _ in rows])
+    given, _ = padded(handle, [seen for _, _, seen in rows])
     with handle.lock, torch.inference_mode():
         encoder = handle.model.get_encoder()(input_ids=input_ids, attention_mask=mask)
         chosen = torch.tensor(places, device=handle.device)
         encoder.last_hidden_state, mask = encoder.last_hidden_state[chosen], mask[chosen]
-        logits = handle.model(encoder_outputs=encoder, attention_mask=mask, decoder_input_ids=targets[:, :-1],
+        logits = handle.model(encoder_outputs=encoder, attention_mask=mask, decoder_input_ids=given[:, :-1],
                               decoder_attention_mask=target_mask[:, :-1], use_cache=False).logits
         said = logits.double().log_softmax(-1).gather(-1, targets[:, 1:, None]).squeeze(-1)
-    return [row[: len(target) - 1] for row, (_, target) in zip(said.cpu().numpy(), pairs, strict=True)]
+    return [row[: len(target) - 1] for row, (_, target, _) in zip(said.cpu().numpy(), rows, strict=True)]
 
 
 def _beams(

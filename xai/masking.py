@@ -25,6 +25,22 @@ def mask_id(tokenizer: Any) -> int:
     raise InputError("The tokenizer has no mask, unknown or padding token; perturbation methods need one, use a gradient method.")
 
 
+def describe_mask(tokenizer: Any) -> str:
+    """What stands for a missing token, in words: kind and text of the token that `mask_id` gives."""
+    number = mask_id(tokenizer)
+    kinds = {"mask": tokenizer.mask_token_id, "unknown": tokenizer.unk_token_id, "padding": tokenizer.pad_token_id}
+    kind = next(kind for kind, value in kinds.items() if value == number)
+    return f"{kind} token {tokenizer.convert_ids_to_tokens(number)}"
+
+
+def token_owners(tokenized: TokenizedText) -> np.ndarray:
+    """Number of the token that each id belongs to, -1 for special tokens (length,)."""
+    owners = np.full(len(tokenized.input_ids), -1)
+    for token, places in enumerate(tokenized.positions):
+        owners[list(places)] = token
+    return owners
+
+
 def resolve_target(model: Classifier, target: str | None, predicted: str) -> str:
     """The label to explain: the given one, else the predicted one.
 
@@ -59,9 +75,7 @@ class MaskedOutput:
         self.tokenized: TokenizedText = tokenize(model, text)
         self._whole = np.array(self.tokenized.input_ids)
         self._mask = mask_id(model.tokenizer)
-        self._owner = np.full(len(self._whole), -1)
-        for token, places in enumerate(self.tokenized.positions):
-            self._owner[list(places)] = token
+        self._owner = token_owners(self.tokenized)
         count = len(self.tokenized.offsets)
         rows = self._rows(np.array([np.ones(count, bool), np.zeros(count, bool)]))
         probabilities = softmax(evaluate_rows(model, rows))

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 
 import numpy as np
 
 from models.classifier import Classifier
 from models.progress import Progress, no_progress
 from xai.attribution import Attribution
+from xai.forced_pair import ForcedPair, SequenceScores
 from xai.masking import MaskedOutput
+from xai.sequence_masking import MaskedTranslation
 
 
 def explain_occlusion(
@@ -27,3 +30,12 @@ def explain_occlusion(
         value=output.value, base_value=output.base_value, convergence_delta=None, evaluations=output.evaluations,
         seconds=time.perf_counter() - started, parameters={"seed": seed}, truncated_at=output.tokenized.truncated_at,
     )
+
+
+def sequence_occlusion(pair: ForcedPair, rows: Sequence[int], *, seed: int = 0, progress: Progress = no_progress) -> SequenceScores:
+    """Scores log-probability - log-probability without one source or prefix token; one evaluation a token gives all target tokens."""
+    output = MaskedTranslation(pair, rows, progress)
+    output.expected = output.features + output.evaluations
+    scores = output.values[:, None] - output(~np.eye(output.features, dtype=bool)).T
+    source_scores, prefix_scores = output.split(scores)
+    return SequenceScores(source_scores, prefix_scores, output.values, output.base_values, output.evaluations, baseline=output.baseline)
