@@ -18,13 +18,15 @@ from xai.attribution import Attribution
 from xai.cross_attention import sequence_cross_attention
 from xai.forced_pair import SequenceExplain, SequenceMethod, explaining
 from xai.gradients import explain_input_x_gradient, explain_integrated_gradients
-from xai.lime_values import explain_lime
+from xai.lime_values import explain_lime, sequence_lime
 from xai.occlusion import explain_occlusion, sequence_occlusion
 from xai.sequence_attribution import SequenceAttribution
 from xai.sequence_gradients import sequence_input_x_gradient, sequence_integrated_gradients
-from xai.shap_values import explain_shap
+from xai.shap_values import explain_shap, sequence_shap
 
 SEQUENCE_METHODS: dict[str, SequenceMethod] = {
+    "shap": sequence_shap,
+    "lime": sequence_lime,
     "integrated_gradients": sequence_integrated_gradients,
     "input_x_gradient": sequence_input_x_gradient,
     "occlusion": sequence_occlusion,

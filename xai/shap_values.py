@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import threading
 import time
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,9 @@ from models.classifier import Classifier
 from models.errors import InputError
 from models.progress import Progress, no_progress
 from xai.attribution import Attribution
+from xai.forced_pair import ForcedPair, SequenceScores
 from xai.masking import MaskedOutput
+from xai.sequence_masking import MaskedTranslation
 
 MAX_EVALS = 500
 _COMPILING = threading.Lock()  # shap compiles at first use; two threads at once would both compile all of it
@@ -46,13 +49,13 @@ def explain_shap(
     Raises:
         InputError: The budget is under three evaluations.
     """
-    if max_evals < 3:
-        raise InputError(f"max_evals is {max_evals}, expected at least 3 (the default is {MAX_EVALS}).")
+    _check_budget(max_evals)
     started = time.perf_counter()
     output = MaskedOutput(model, text, target, progress)
     output.expected = max_evals
     count = len(output.tokenized.offsets)
-    scores = _partition_values(output, count, max_evals) if count > 1 else np.array([output.value - output.base_value])
+    scores = (_explanation(output, partition_tree(output.tokenized.word_ids), max_evals).values[0].reshape(count)
+              if count > 1 else np.array([output.value - output.base_value]))
     return Attribution(
         text=output.tokenized.text, tokens=output.tokenized.tokens, offsets=output.tokenized.offsets,
         word_ids=output.tokenized.word_ids, scores=scores, method="shap", target=output.target, output="probability",
@@ -63,25 +66,64 @@ def explain_shap(
     )
 
 
-def partition_tree(word_ids: tuple[int, ...]) -> np.ndarray:
-    """Linkage (tokens - 1, 4) that joins the tokens of a word first, then neighbouring words, halves of halves."""
+def sequence_shap(
+    pair: ForcedPair, rows: Sequence[int], *, seed: int = 0, progress: Progress = no_progress, max_evals: int = MAX_EVALS
+) -> SequenceScores:
+    """Owen values over one tree of source and target for all target tokens at once; their sum is value - base value for any budget.
+
+    At the top of the tree the source is one half and the translation the other, so that prefix and source are dealt with alike. A
+    token takes no part in what is said before it: where a part of the tree is not opened, its score is shared by those that do.
+
+    Args:
+        pair: The texts.
+        rows: The explained target tokens.
+        seed: Without effect.
+        progress: Called with (evaluations done, expected).
+        max_evals: Most masks; a target token of several ids takes an evaluation of its own in each mask that hides it.
+
+    Raises:
+        InputError: The budget is under three evaluations.
+    """
+    _check_budget(max_evals)
+    output = MaskedTranslation(pair, rows, progress)
+    output.expected = max_evals
+    tree = partition_tree(pair.source.word_ids, pair.target.word_ids)
+    credits = _explanation(output, tree, max_evals).hierarchical_values[0]
+    scores = np.array([_shared(credits[:, row], tree, players) for row, players in enumerate(output.players)])
+    source_scores, prefix_scores = output.split(scores)
+    return SequenceScores(
+        source_scores, prefix_scores, output.values, output.base_values, output.evaluations,
+        convergence_delta=scores.sum(1) - (output.values - output.base_values), baseline=output.baseline, parameters={"max_evals": max_evals},
+    )
+
+
+def partition_tree(*word_ids: tuple[int, ...]) -> np.ndarray:
+    """Linkage (tokens - 1, 4) that joins the tokens of a word first, then neighbouring words, halves of halves, and at last the texts.
+
+    Args:
+        word_ids: Number of the word of each token, for every text.
+    """
+    count = sum(map(len, word_ids))
     links: list[tuple[float, float, float, float]] = []
-    sizes = dict.fromkeys(range(len(word_ids)), 1)
+    sizes = dict.fromkeys(range(count), 1)
 
     def join(nodes: list[int], height: float) -> int:
         if len(nodes) == 1:
             return nodes[0]
         middle = (len(nodes) + 1) // 2
         left, right = join(nodes[:middle], height), join(nodes[middle:], height)
-        node = len(word_ids) + len(links)
+        node = count + len(links)
         sizes[node] = sizes[left] + sizes[right]
         links.append((float(left), float(right), height + len(links) * 1e-6, float(sizes[node])))
         return node
 
-    words: dict[int, list[int]] = {}
-    for token, word in enumerate(word_ids):
-        words.setdefault(word, []).append(token)
-    join([join(tokens, 0.5) for tokens in words.values()], 1.0)
+    tokens, texts = iter(range(count)), []
+    for numbers in word_ids:
+        words: dict[int, list[int]] = {}
+        for word in numbers:
+            words.setdefault(word, []).append(next(tokens))
+        texts.append(join([join(members, 0.5) for members in words.values()], 1.0))
+    join(texts, 2.0)
     return np.array(links).reshape(-1, 4)
 
 
@@ -93,11 +135,27 @@ def warm_up(model: Classifier) -> Attribution:
     return explain_shap(model, "good film", max_evals=8)
 
 
-def _partition_values(output: MaskedOutput, count: int, max_evals: int) -> np.ndarray:
+def _check_budget(max_evals: int) -> None:
+    if max_evals < 3:
+        raise InputError(f"max_evals is {max_evals}, expected at least 3 (the default is {MAX_EVALS}).")
+
+
+def _explanation(output: Callable[[np.ndarray], np.ndarray], tree: np.ndarray, max_evals: int) -> Any:
+    """What shap makes of an output of masks over the leaves of a tree."""
     from shap import PartitionExplainer
 
-    masker: Any = TokenMasker(partition_tree(output.tokenized.word_ids), count)
+    count = len(tree) + 1
+    masker: Any = TokenMasker(tree, count)
     with _COMPILING:
         explainer = PartitionExplainer(output, masker)
-    explanation = explainer(np.arange(count)[None, :], max_evals=max_evals, silent=True)
-    return np.asarray(explanation.values[0], dtype=np.float64).reshape(count)
+    return explainer(np.arange(count)[None, :], max_evals=max_evals, silent=True)
+
+
+def _shared(credits: np.ndarray, tree: np.ndarray, players: np.ndarray) -> np.ndarray:
+    """What each leaf gets (leaves,) of the credits that shap left on leaves and inner nodes, each shared evenly by the players under it."""
+    count = len(players)
+    under = np.eye(2 * count - 1, count, dtype=bool)
+    for node, (left, right) in enumerate(tree[:, :2].astype(int), count):
+        under[node] = under[left] | under[right]
+    sharing = under & players
+    return np.asarray(credits @ (sharing / np.maximum(sharing.sum(1, keepdims=True), 1)))
