@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
+from functools import partial
 from urllib.parse import urlsplit
 
 import streamlit as st
 
+from models import Classifier
 from models.errors import CheckpointError
+from models.progress import Progress
 from models.text import visible_marks
 from ui import state
-from ui.caches import SENTIMENT, TRANSLATION, active_model, job_runner, model_names, shown_first
+from ui.caches import SENTIMENT, TRANSLATION, active_model, job_runner, model_names, shown_first, translator
 from ui.texts import LANGUAGES, default_language, language, text
+from xai import Attribution
 
 # List boxes whose options are named in the visitor's language.
 CHOICES = (state.CULTURE, state.LAYER, state.HEAD, state.SOURCE_LANGUAGE, state.TARGET_LANGUAGE, state.CROSS_LAYER, state.CROSS_HEAD,
@@ -70,13 +75,21 @@ def show_frame(page: str) -> None:
 
 
 def warm_up() -> None:
-    """Loads the model and compiles shap before the first question, without making anybody wait."""
+    """Loads the models that are shown first and compiles shap before the first question, without making anybody wait."""
+    runner = job_runner()
+    if not model_names() or runner.result("warm_up") is not None or runner.job("warm_up") is not None:
+        return
+    try:
+        model = active_model()
+    except CheckpointError:
+        return  # the page says it
+    runner.submit("warm_up", "frame-warm-up", "frame", partial(_warm_up, model, shown_first(TRANSLATION, model_names(TRANSLATION))))
+
+
+def _warm_up(model: Classifier, translation: str, progress: Progress) -> Attribution:
+    """What shap's warm-up returns, after the translation model is loaded, where there is one that can be."""
     from xai.shap_values import warm_up as warm_up_shap
 
-    runner = job_runner()
-    if model_names() and runner.result("warm_up") is None and runner.job("warm_up") is None:
-        try:
-            model = active_model()
-        except CheckpointError:
-            return  # the page says it
-        runner.submit("warm_up", "frame-warm-up", "frame", lambda progress: warm_up_shap(model))
+    with contextlib.suppress(CheckpointError):
+        translator(translation)
+    return warm_up_shap(model)

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import streamlit as st
 
-from audit import ProbeSentence, read_probe
-from models import Classifier
+from audit import ProbeSentence, TranslationSentence, read_probe
+from models import Classifier, Translator
+from ui.caches import TRANSLATION, active_translator, model_names
 from ui.sentiment import culture_name, request_example
 from ui.texts import text
+from ui.translation import request_translation, translatable
 from ui.words import label_name, plain
 
 WORKED_CULTURES = ("zh-CN", "ar-EG", "de-DE")
 WORKED_TAG = "irony"
+TRANSLATED_CULTURES = ("zh-CN", "en-US", "de-DE")
 
 
 def show_overview(model: Classifier, explore_page: str) -> None:
@@ -33,6 +36,26 @@ def show_overview(model: Classifier, explore_page: str) -> None:
             if st.button(text("overview-open"), key=f"open-{sentence.id}", icon=":material/arrow_forward:"):
                 request_example(sentence)
                 st.switch_page(explore_page)
+
+
+def show_translation_examples(page: str) -> None:
+    """Three sentences that must not be translated word by word, where there is a model to translate them; a button opens `page`."""
+    if not model_names(TRANSLATION):
+        return
+    st.subheader(text("overview-translations"))
+    for column, sentence in zip(st.columns(3), translated_examples(active_translator()), strict=False):
+        with column.container(border=True, height="stretch"):
+            st.caption(culture_name(sentence.culture))
+            st.text(sentence.source)
+            st.markdown(text("overview-trap", trap=plain(sentence.literal_trap)))
+            st.caption(plain(sentence.note or sentence.reference))
+            if st.button(text("overview-translate"), key=f"open-translation-{sentence.id}", icon=":material/arrow_forward:"):
+                request_translation(sentence.source, sentence.source_language, sentence.target_language)
+                st.switch_page(page)
+
+
+def show_loaded(model: Classifier) -> None:
+    """Name, size and headline figure of the classifier."""
     st.subheader(text("overview-loaded"))
     metric = model.card.get("evaluation", {}).get("headline")
     left, middle, right = st.columns(3)
@@ -51,3 +74,11 @@ def worked_examples() -> list[ProbeSentence]:
         own = [s for s in read_probe() if s.culture == culture]
         picked += ([s for s in own if WORKED_TAG in s.phenomena] or own)[:1]
     return (picked + list(read_probe()))[:3]
+
+
+def translated_examples(model: Translator) -> list[TranslationSentence]:
+    """An idiom of each of three cultures, those that the model can translate, with a note where there is one."""
+    idioms = sorted((s for s in translatable(model) if s.literal_trap), key=lambda s: (not s.note, len(s.source), s.id))
+    first = [next((s for s in idioms if s.culture == culture), None) for culture in TRANSLATED_CULTURES]
+    picked = [s for s in first if s is not None]
+    return [*picked, *(s for s in idioms if s not in picked)][:3]

@@ -7,6 +7,7 @@ from ui.errors import shown_errors
 from ui.texts import text
 from ui.translation import ask, has_model, translate
 from ui.translation_result import show_confidence, show_translation
+from ui.translation_views import show_view
 
 st.title(text("translation-title"))
 with shown_errors():
@@ -23,3 +24,5 @@ with shown_errors():
         show_translation(model, request, translation)
     with right, shown_errors():
         show_confidence(translation)
+    with shown_errors():
+        show_view(model, translation)

@@ -38,15 +38,16 @@ def chromium() -> str | None:
 
 
 @contextlib.contextmanager
-def serving() -> Iterator[str]:
-    """Address of the app on the embedded model, on a server of its own."""
-    if not any((ROOT / "checkpoints").glob("*/config.json")):
+def serving(checkpoints: Path = ROOT / "checkpoints") -> Iterator[str]:
+    """Address of the app on the embedded models, or on those of another folder, on a server of its own."""
+    if not any(checkpoints.glob("*/config.json")):
         pytest.skip("there is no model under checkpoints/; train one or restore it")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port)]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+    environment = {**os.environ, "CULTURELENS_CHECKPOINTS": str(checkpoints)}
+    with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         try:
             url = f"http://127.0.0.1:{port}"
             wait_for_health(url, process)
@@ -59,11 +60,16 @@ def serving() -> Iterator[str]:
 def server(browser: Any) -> Iterator[str]:
     """A server that all tests share and that has had its first visitor, to whom Streamlit behaves otherwise."""
     with serving() as url:
-        first = browser.new_page()
-        first.goto(url)
-        first.get_by_role("heading", name="CultureLens", exact=True).first.wait_for(timeout=60_000)
-        first.close()
+        visit_first(browser, url)
         yield url
+
+
+def visit_first(browser: Any, url: str) -> None:
+    """Opens the first page and leaves."""
+    first = browser.new_page()
+    first.goto(url)
+    first.get_by_role("heading", name="CultureLens", exact=True).first.wait_for(timeout=60_000)
+    first.close()
 
 
 def wait_for_health(url: str, process: subprocess.Popen[bytes]) -> None:
@@ -96,15 +102,22 @@ def browser() -> Iterator[Any]:
 @pytest.fixture
 def visit(browser: Any, server: str) -> Iterator[Visit]:
     """A fresh visitor; console errors and failed scripts are collected."""
-    context = browser.new_context(viewport={"width": 1500, "height": 1300}, locale="en-US")
+    with visiting(browser, server) as visit:
+        yield visit
+
+
+@contextlib.contextmanager
+def visiting(browser: Any, url: str, **settings: Any) -> Iterator[Visit]:
+    """A fresh visitor of a server, whose browser has these settings on top of its own."""
+    context = browser.new_context(**{"viewport": {"width": 1500, "height": 1300}, "locale": "en-US", **settings})
     page = context.new_page()
     page.set_default_timeout(60_000)
-    visit = Visit(page, server)
+    visit = Visit(page, url)
 
     def hear(message: Any) -> None:
         # On a deep link Streamlit looks for its server under the page's own path first, then at the root.
         place = message.location.get("url", "")
-        if message.type == "error" and not re.search(r"/(overview|sentiment|models)/_stcore/(health|host-config)$", place):
+        if message.type == "error" and not re.search(r"/(overview|sentiment|translation|models)/_stcore/(health|host-config)$", place):
             visit.complaints.append(f"{message.text} {place}")
 
     page.on("console", hear)

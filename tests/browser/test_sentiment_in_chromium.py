@@ -179,7 +179,8 @@ def test_empty_text_gets_one_sentence(visit: Visit) -> None:
 
 def test_every_page_opens_in_both_languages(visit: Visit) -> None:
     page = visit.page
-    for path, english, chinese in (("", "CultureLens", "CultureLens"), ("sentiment", "Sentiment", "情感"), ("models", "Models", "模型")):
+    for path, english, chinese in (("", "CultureLens", "CultureLens"), ("sentiment", "Sentiment", "情感"), ("translation", "Translation", "翻译"),
+                                   ("models", "Models", "模型")):
         for language, title in (("en", english), ("zh", chinese)):
             page.goto(f"{visit.url}/{path}?lang={language}")
             page.get_by_role("heading", name=title, exact=True).first.wait_for()

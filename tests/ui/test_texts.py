@@ -14,9 +14,13 @@ from audit import read_probe, read_translation_probe
 from models.errors import ConfigError
 from ui.culture_panel import CORPORA, PROBE
 from ui.texts import FOLDER, LANGUAGES, translate
+from ui.translation_cultures import CARD
+from ui.translation_cultures import METRICS as TRANSLATION_METRICS
+from ui.translation_cultures import PROBE as TRANSLATION_PROBE
+from ui.translation_views import VIEWS
 from ui.words import LABELS
 from ui.words import LANGUAGES as NAMED_LANGUAGES
-from xai import METHODS
+from xai import METHODS, TRANSLATION_METHODS
 
 ROOT = Path(__file__).parents[2]
 CODE = sorted([ROOT / "app.py", *(path for room in ("ui", "pages") for path in (ROOT / room).rglob("*.py"))])
@@ -36,10 +40,10 @@ def error_keys() -> set[str]:
 
 # What may stand in the gap of a key that the code puts together.
 GAPS = {
-    "method-{}": set(METHODS), "method-{}-help": set(METHODS), "output-{}": {"probability", "logit"}, "label-{}": set(LABELS),
+    "method-{}": {*METHODS, *TRANSLATION_METHODS}, "method-{}-help": set(METHODS), "output-{}": {"probability", "logit"}, "label-{}": set(LABELS),
     "culture-source-{}": {PROBE, CORPORA}, "culture-{}": {s.culture for s in (*read_probe(), *read_translation_probe())}, "error-{}": error_keys(),
     "phenomenon-{}": {tag for s in (*read_probe(), *read_translation_probe()) for tag in s.phenomena}, "{}-more": set(OVERVIEW),
-    "language-{}": set(NAMED_LANGUAGES),
+    "language-{}": set(NAMED_LANGUAGES), "view-{}": set(VIEWS), "fares-{}": {*CARD, TRANSLATION_PROBE}, "metric-{}": set(TRANSLATION_METRICS),
 }
 RESERVED = ("culture-",)  # cultures that may be measured later are named already
 

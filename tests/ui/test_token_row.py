@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import math
 
 import numpy as np
 import pytest
 
-from ui.token_row import _JS, SHOWN_REST, direction, signed, token_data
+from ui.token_row import _JS, SHOWN_REST, direction, doubt_data, signed, token_data
 from xai import Attribution
 
 
@@ -73,3 +74,18 @@ def test_the_script_writes_text_only() -> None:
     assert "textContent" in _JS
     for way in ("innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval("):
         assert way not in _JS
+
+
+def test_doubt_is_coloured_and_numbered_and_low_probability_marked() -> None:
+    data = doubt_data("a b c d", ("a", "b", "c", "d"), [0.0, math.log(0.75), math.log(0.4), math.log(0.001)], label="sure")
+    assert [token["share"] for token in data["tokens"]] == pytest.approx([0, 0.25, 0.6, 0.999])
+    assert [token["score"] for token in data["tokens"]] == ["1.00", "0.75", "0.40", "1e-03"]
+    assert [token["marked"] for token in data["tokens"]] == [False, False, True, True]
+    assert (data["scale"], data["direction"], data["rest"]) == ("doubt", "ltr", "")
+    assert json.loads(json.dumps(data)) == data
+
+
+def test_doubt_runs_from_the_right_and_shows_marks() -> None:
+    data = doubt_data("الخدمة \u202eسيئة", ("الخدمة", "\u202eسيئة"), [-0.1, -0.2], label="")
+    assert data["direction"] == "rtl"
+    assert data["tokens"][1]["text"] == "⟦RLO⟧سيئة"

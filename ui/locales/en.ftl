@@ -36,7 +36,7 @@ label-negative = negative
 label-neutral = neutral
 label-positive = positive
 # Overview
-overview-lead = Open up multilingual sentiment models: see what a prediction rests on, how far each explanation can be trusted, and in which cultures the model fails.
+overview-lead = Open up multilingual sentiment and translation models: see what an answer rests on, how far each explanation can be trusted, and in which cultures the model fails.
 overview-see = See why
 overview-see-more = SHAP, LIME, gradients, occlusion and attention of the same prediction, side by side, on the words you typed, in any script.
 overview-compare = See for whom
@@ -46,6 +46,9 @@ overview-audit-more = Every table downloads, every number has a command line tha
 overview-examples = Three sentences that say one thing and mean another
 overview-said = the model says **{ $said }**, it is meant **{ $meant }**
 overview-open = See why
+overview-translations = Three sentences that must not be translated word by word
+overview-trap = the trap: **{ $trap }**
+overview-translate = Translate
 overview-loaded = Loaded now
 overview-model = Model
 overview-size = Parameters
@@ -94,6 +97,7 @@ method-occlusion = Occlusion
 method-occlusion-help = How far the probability falls when one token is masked. Misses words that stand in for each other.
 method-attention_rollout = Attention rollout
 method-attention_rollout-help = Where the classifying token looked through all layers. The same for every label; it says where, not why.
+method-cross_attention = Cross-attention
 # Attention
 attention-title = Attention
 attention-caution = Where each token looked (rows) among all tokens (columns). Attention is not an explanation by itself.
@@ -136,6 +140,36 @@ confidence-scale = Number: probability of the token, given the source and all be
 alternatives-title = What else it considered
 alternatives-help = The best hypotheses of one beam search with the mean log-probability of a token in nats, the end included, and the probability that is for one token.
 alternatives-score = { $score } nats a token (p = { $share })
+# Views of a translation
+view-alignment = Alignment
+view-prefix = Source or prefix
+view-contrast = Why A rather than B
+view-fares = How it fares
+view-choose = Look closer
+translation-method = Method
+attribution-delta = adds up, off by { $share }
+attribution-fit = R² { $value } at worst
+attribution-not-additive = does not add up
+# How the translator fares
+fares-direction = held-out sentences, by direction
+fares-domain = held-out sentences, by domain
+fares-culture = held-out sentences, by culture
+fares-probe = our culture probe
+fares-metric = Metric
+metric-chrf = chrF (0–100)
+metric-bleu = BLEU (0–100)
+fares-no-card = The card of this model brings no evaluation; what can be measured here are our own sentences.
+fares-directions-note = Figures of different target languages must not be compared: BLEU and chrF depend on how a language is written.
+fares-card-note = From the evaluation beside the model: held-out sentences that it was not trained on, 95 % bootstrap intervals over sentences.
+fares-no-probe = Our culture probe has no sentences in this direction.
+fares-probe-offer = { $count } sentences of { $cultures } cultures are translated and compared with their references; this takes a while.
+fares-probe-start = Measure now
+fares-probe-note = Sentences written for this project, hard on purpose, with one reference each; 30 a culture show large gaps only. 95 % bootstrap intervals.
+fares-apart = Best is **{ $best }**, worst **{ $worst }**; their intervals do not overlap.
+fares-overlap = Best is **{ $best }**, worst **{ $worst }**; their intervals overlap, so this may be chance.
+fares-traps = Idioms read word for word: the literal trap stands in **{ $trapped } of { $idioms }** translations of sentences with an idiom.
+fares-table = All figures as a table
+fares-rows = Every sentence with its translation
 # Culture panel
 culture-title = For whom
 culture-measuring = Measuring this model on the culture probe set…

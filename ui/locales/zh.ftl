@@ -36,7 +36,7 @@ label-negative = 负面
 label-neutral = 中性
 label-positive = 正面
 # 概览
-overview-lead = 打开多语言情感模型:看清一个预测的依据、每种解释有多可信,以及模型在哪些文化中会出错。
+overview-lead = 打开多语言的情感与翻译模型:看清一个答案的依据、每种解释有多可信,以及模型在哪些文化中会出错。
 overview-see = 看原因
 overview-see-more = 对同一个预测并列展示 SHAP、LIME、梯度、遮挡与注意力,落在您输入的词上,适用于任何文字。
 overview-compare = 看对象
@@ -46,6 +46,9 @@ overview-audit-more = 表格都能下载,每个数字都有打印同一数字的
 overview-examples = 三个言外有意的句子
 overview-said = 模型判断为**{ $said }**,本意是**{ $meant }**
 overview-open = 看原因
+overview-translations = 三个不能逐字翻译的句子
+overview-trap = 字面陷阱:**{ $trap }**
+overview-translate = 翻译
 overview-loaded = 当前加载
 overview-model = 模型
 overview-size = 参数量
@@ -94,6 +97,7 @@ method-occlusion = 遮挡
 method-occlusion-help = 遮住一个词元后概率下降多少。互相替代的词会被漏掉。
 method-attention_rollout = 注意力传播
 method-attention_rollout-help = 分类标记经过所有层看向哪里。对每个标签都一样;它说明看哪里,不说明为什么。
+method-cross_attention = 交叉注意力
 # 注意力
 attention-title = 注意力
 attention-caution = 每个词元(行)在所有词元(列)中看向哪里。注意力本身并不是解释。
@@ -136,6 +140,36 @@ confidence-scale = 数字:在原文与前文给定时该词元的概率。越不
 alternatives-title = 它还考虑过什么
 alternatives-help = 一次束搜索中最好的几个译文,附每个词元(含结束符)的平均对数概率(自然对数)以及折合每个词元的概率。
 alternatives-score = 每词元 { $score }(p = { $share })
+# 翻译的各个视角
+view-alignment = 对齐
+view-prefix = 原文还是前文
+view-contrast = 为何是 A 而不是 B
+view-fares = 表现如何
+view-choose = 细看
+translation-method = 方法
+attribution-delta = 可加,误差 { $share }
+attribution-fit = 最差 R² { $value }
+attribution-not-additive = 不可加
+# 翻译模型的表现
+fares-direction = 留出句子,按方向
+fares-domain = 留出句子,按领域
+fares-culture = 留出句子,按文化
+fares-probe = 自编文化探针
+fares-metric = 指标
+metric-chrf = chrF(0–100)
+metric-bleu = BLEU(0–100)
+fares-no-card = 这个模型的模型卡没有评测结果;这里可以测量的是我们自编的句子。
+fares-directions-note = 不同目标语言的数字不能互相比较:BLEU 与 chrF 取决于语言的书写方式。
+fares-card-note = 来自模型旁的评测文件:没有用于训练的留出句子,对句子做 95% 自助法区间。
+fares-no-probe = 自编文化探针没有这个方向的句子。
+fares-probe-offer = 将翻译 { $cultures } 种文化的 { $count } 个句子并与参考译文比较,需要一些时间。
+fares-probe-start = 现在测量
+fares-probe-note = 句子为本项目自写,有意写得难,每句一个参考译文;每种文化三十句,只能看出较大的差距。95% 自助法区间。
+fares-apart = 最好的是 **{ $best }**,最差的是 **{ $worst }**;两者的区间不重叠。
+fares-overlap = 最好的是 **{ $best }**,最差的是 **{ $worst }**;两者的区间重叠,可能只是偶然。
+fares-traps = 习语被逐字翻译:在含习语的句子中,**{ $idioms } 句里有 { $trapped } 句**的译文落入字面陷阱。
+fares-table = 全部数字(表格)
+fares-rows = 每个句子及其译文
 # 文化面板
 culture-title = 对谁
 culture-measuring = 正在用文化探针集测量这个模型……

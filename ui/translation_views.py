@@ -1,0 +1,20 @@
+"""The closer looks at a translation, one at a time: only what is looked at is computed."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from models import Translation, Translator
+from ui import state
+from ui.texts import text
+from ui.translation_cultures import show_cultures
+
+ALIGNMENT, PREFIX, CONTRAST, FARES = VIEWS = ("alignment", "prefix", "contrast", "fares")
+
+
+def show_view(model: Translator, translation: Translation) -> None:
+    """Draws the view that is chosen."""
+    view = st.segmented_control(text("view-choose"), VIEWS, default=ALIGNMENT, key=state.TRANSLATION_VIEW, required=True, persist_state="session",
+                                format_func=lambda name: text(f"view-{name}"))
+    if view == FARES:
+        show_cultures(model, translation.source_language, translation.target_language)
