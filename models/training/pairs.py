@@ -55,7 +55,8 @@ def languages_of(directions: Sequence[str]) -> tuple[str, ...]:
         ConfigError: A direction is not two language tags joined by a hyphen.
     """
     for direction in directions:
-        if len(set(direction.split("-"))) != 2:
+        languages = direction.split("-")
+        if len(languages) != 2 or not all(languages) or languages[0] == languages[1]:
             raise ConfigError(f"The direction {direction!r} is not two different languages such as en-zh; mend `directions`.")
     return tuple(sorted({language for direction in directions for language in direction.split("-")}))
 

@@ -13,7 +13,9 @@ import pytest
 import yaml
 
 from models.config import from_mapping
+from models.loading import load_translator
 from models.training.run import RunConfig
+from models.translator import Translator
 
 ROWS = (
     ("The soup was wonderful.", "positive", "en", "en-US", "test"),
@@ -25,6 +27,12 @@ ROWS = (
     ("no label", "", "en", "en-US", "test"),
     (" \u200b ", "neutral", "de", "de-DE", "test"),
 )
+
+
+@pytest.fixture(scope="session")
+def toy_translator() -> Translator:
+    """The embedded toy translator, which knows the sentences of data/toy/pairs.jsonl."""
+    return load_translator(str(Path(__file__).parents[2] / "checkpoints" / "toy-translation"))
 
 
 @pytest.fixture
