@@ -120,12 +120,12 @@ def measure(config: FinetuningConfig, packed: PackedCorpus, tokenizer: Any, fold
     return {"macro_f1": score, "loss": loss, "seconds": seconds}
 
 
-def format_table(results: dict[str, list[dict[str, float]]]) -> str:
+def format_table(results: dict[str, list[dict[str, float]]], metric: str = "macro_f1", title: str = "macro-F1") -> str:
     """One line a variant: mean and spread over the seeds, the paired difference to plain, and what follows."""
-    plain = np.array([run["macro_f1"] for run in results["plain"]])
-    lines = ["| variant | macro-F1, mean ± sd | difference to plain by seed | seconds | verdict |", "|---|---|---|---:|---|"]
+    plain = np.array([run[metric] for run in results["plain"]])
+    lines = [f"| variant | {title}, mean ± sd | difference to plain by seed | seconds | verdict |", "|---|---|---|---:|---|"]
     for name, runs in results.items():
-        scores = np.array([run["macro_f1"] for run in runs])
+        scores = np.array([run[metric] for run in runs])
         differences = scores - plain
         signs = ", ".join(f"{value:+.1f}" for value in differences)
         lines.append(f"| {name} | {scores.mean():.1f} ± {scores.std(ddof=1):.1f} | {'-' if name == 'plain' else signs} | "
