@@ -23,7 +23,7 @@ _JS = """
 export default function({ data, parentElement }) {
   const source = parentElement.querySelector('.source');
   const target = parentElement.querySelector('.target');
-  let chosen = Math.min(Number(parentElement.dataset.chosen ?? 0), data.target.length - 1);
+  let chosen = Math.min(Number(target.dataset.chosen ?? 0), data.target.length - 1);
   const box = (kind, token) => {
     const made = document.createElement(kind);
     made.className = 'token';
@@ -34,17 +34,19 @@ export default function({ data, parentElement }) {
     made.append(word, score);
     return made;
   };
-  const shade = (made, value) => {
+  const shade = (made, value, top) => {
     const colour = value >= 0 && data.signed ? '#e66101' : '#7b5fc0';
-    made.style.backgroundColor = `color-mix(in srgb, ${colour} ${Math.round(80 * Math.abs(value) / data.top)}%, transparent)`;
+    made.style.backgroundColor = `color-mix(in srgb, ${colour} ${Math.round(80 * Math.abs(value) / top)}%, transparent)`;
     made.lastChild.textContent = (value < 0 ? '−' : data.signed ? '+' : '') + Math.abs(value).toFixed(2);
   };
   const clear = (made) => { made.style.backgroundColor = ''; made.lastChild.textContent = ''; };
   const sources = data.source.map((token) => box('span', token));
   const targets = data.target.map((token) => box('button', token));
   const show = (row) => {
-    sources.forEach((made, column) => shade(made, data.scores[row][column]));
-    targets.forEach((made, column) => (data.prefix && column < row ? shade(made, data.prefix[row][column]) : clear(made)));
+    const before = data.prefix ? data.prefix[row].slice(0, row) : [];
+    const top = Math.max(...data.scores[row].map(Math.abs), ...before.map(Math.abs)) || 1;
+    sources.forEach((made, column) => shade(made, data.scores[row][column], top));
+    targets.forEach((made, column) => (column < before.length ? shade(made, before[column], top) : clear(made)));
     targets.forEach((made, column) => made.setAttribute('aria-pressed', String(column === row)));
   };
   targets.forEach((made, row) => {
@@ -52,7 +54,7 @@ export default function({ data, parentElement }) {
     made.onpointerenter = () => show(row);
     made.onpointerleave = () => show(chosen);
     made.onfocus = () => show(row);
-    made.onclick = () => { chosen = row; parentElement.dataset.chosen = row; show(row); };
+    made.onclick = () => { chosen = row; target.dataset.chosen = row; show(row); };
   });
   source.dir = data.directions[0];
   target.dir = data.directions[1];
@@ -88,10 +90,9 @@ def link_data(
     source: tuple[str, Sequence[str]], target: tuple[str, Sequence[str]], scores: np.ndarray, prefix: np.ndarray | None, *, signed: bool,
     labels: tuple[str, str],
 ) -> dict[str, object]:
-    """What the browser gets; `top` is the value with the full colour."""
-    top = max(float(np.abs(scores).max(initial=0.0)), 0.0 if prefix is None else float(np.abs(prefix).max(initial=0.0))) or 1.0
+    """What the browser gets; there the strongest value of the word pointed at has the full colour."""
     return {
         "source": [visible_marks(token) for token in source[1]], "target": [visible_marks(token) for token in target[1]],
-        "scores": np.round(scores, 3).tolist(), "prefix": None if prefix is None else np.round(prefix, 3).tolist(), "top": top, "signed": signed,
+        "scores": np.round(scores, 3).tolist(), "prefix": None if prefix is None else np.round(prefix, 3).tolist(), "signed": signed,
         "directions": [direction(source[0]), direction(target[0])], "labels": list(labels),
     }

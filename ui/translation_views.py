@@ -7,7 +7,10 @@ import streamlit as st
 from models import Translation, Translator
 from ui import state
 from ui.texts import text
+from ui.translation_alignment import show_alignment
+from ui.translation_contrast import show_contrast
 from ui.translation_cultures import show_cultures
+from ui.translation_prefix import show_prefix
 
 ALIGNMENT, PREFIX, CONTRAST, FARES = VIEWS = ("alignment", "prefix", "contrast", "fares")
 
@@ -18,3 +21,7 @@ def show_view(model: Translator, translation: Translation) -> None:
                                 format_func=lambda name: text(f"view-{name}"))
     if view == FARES:
         show_cultures(model, translation.source_language, translation.target_language)
+    elif not translation.tokens:
+        st.caption(text("translation-nothing"))
+    else:
+        {ALIGNMENT: show_alignment, PREFIX: show_prefix, CONTRAST: show_contrast}[view](model, translation)

@@ -14,6 +14,7 @@ from audit import read_probe, read_translation_probe
 from models.errors import ConfigError
 from ui.culture_panel import CORPORA, PROBE
 from ui.texts import FOLDER, LANGUAGES, translate
+from ui.translation_alignment import ATTENTION, ATTRIBUTION
 from ui.translation_cultures import CARD
 from ui.translation_cultures import METRICS as TRANSLATION_METRICS
 from ui.translation_cultures import PROBE as TRANSLATION_PROBE
@@ -43,7 +44,8 @@ GAPS = {
     "method-{}": {*METHODS, *TRANSLATION_METHODS}, "method-{}-help": set(METHODS), "output-{}": {"probability", "logit"}, "label-{}": set(LABELS),
     "culture-source-{}": {PROBE, CORPORA}, "culture-{}": {s.culture for s in (*read_probe(), *read_translation_probe())}, "error-{}": error_keys(),
     "phenomenon-{}": {tag for s in (*read_probe(), *read_translation_probe()) for tag in s.phenomena}, "{}-more": set(OVERVIEW),
-    "language-{}": set(NAMED_LANGUAGES), "view-{}": set(VIEWS), "fares-{}": {*CARD, TRANSLATION_PROBE}, "metric-{}": set(TRANSLATION_METRICS),
+    "language-{}": set(NAMED_LANGUAGES),
+    "view-{}": set(VIEWS), "alignment-by-{}": {ATTRIBUTION, ATTENTION}, "fares-{}": {*CARD, TRANSLATION_PROBE}, "metric-{}": set(TRANSLATION_METRICS),
 }
 RESERVED = ("culture-",)  # cultures that may be measured later are named already
 

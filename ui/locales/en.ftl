@@ -22,6 +22,7 @@ error-same-language = Source and target language are the same; choose two differ
 error-unsupported-pair = This model does not translate this pair of languages; choose another pair or another model.
 error-empty-translation = The model translates this text to nothing; type a translation to explain, or another sentence.
 error-no-translation-method = This method does not explain translations; choose another one.
+error-no-contrast-method = This method does not say what favours one translation over another; choose another one.
 error-busy-queue = Too many jobs are waiting; try again in a moment.
 error-cancelled = The work was cancelled; press the button to start it again.
 # Jobs
@@ -150,6 +151,60 @@ translation-method = Method
 attribution-delta = adds up, off by { $share }
 attribution-fit = R² { $value } at worst
 attribution-not-additive = does not add up
+# Alignment
+alignment-caution = Left: where the decoder looked while it was made to write exactly this translation. Right: how much each source word raised or lowered the log-probability of each word of the translation. Attention says where, not why.
+alignment-lines = Point at a word of the translation
+alignment-by-attribution = what moved it
+alignment-by-cross_attention = where the decoder looked
+alignment-lines-signed = Orange raised the log-probability of the framed word, purple lowered it, in nats; earlier words of the translation count as well. The strongest has the full colour.
+alignment-lines-attention = Share of attention that the framed word gives to each source word.
+alignment-source = source
+alignment-target = translation
+alignment-best = Best: layer { $n }
+alignment-special = { $share } of this attention lies on special tokens such as the end of the sentence and is not drawn.
+alignment-scores = Log-probability in nats: orange raised, purple lowered.
+alignment-links = Word links
+alignment-links-help = Pairs of words that are each other's strongest, grown along their neighbours (grow-diag). The best layer is the one in which both directions agree most.
+alignment-links-csv = Links as CSV
+alignment-pairs-csv = All pairs as CSV
+# Source or prefix
+prefix-caution = Every word is written from the source and from the words already written (the prefix). A bar shows which part of what moved a word lies on the source.
+prefix-source = source
+prefix-prefix = prefix
+prefix-axis = share of the attribution
+prefix-ignoring = Words that hardly look at the source
+prefix-warning =
+    { $count ->
+        [one] One word takes
+       *[other] { $count } words take
+    } under { $threshold } from the source and may be made up: { $words }
+prefix-no-warning = None: every word takes { $threshold } or more from the source.
+prefix-untouched = Source words nothing looked at
+prefix-untouched-words =
+    { $count ->
+        [one] One source word gets
+       *[other] { $count } source words get
+    } under { $threshold } from every word of the translation and may be left untranslated: { $words }
+prefix-no-untouched = None: some word of the translation looks at each of them with { $threshold } or more.
+prefix-table = All shares as tables
+# Why A rather than B
+contrast-caution = Change a word of the translation, or type another one. Both are scored by the same model, and where they differ you see what favours one over the other.
+contrast-edit = Your translation (B)
+contrast-compare = Compare
+contrast-empty = Edit the translation above and press Compare.
+contrast-same = Both translations are the same to the model.
+contrast-score = { $whole } nats in all, { $mean } a token (p = { $share })
+contrast-cut = The last { $cut } characters do not fit into the model's positions and are not scored.
+contrast-whole = As a whole:
+contrast-a-likelier = A is { $ratio } times as likely as B ({ $difference } nats)
+contrast-b-likelier = B is { $ratio } times as likely as A ({ $difference } nats)
+contrast-behind = Behind this beginning, which both are given:
+contrast-logprob = { $logprob } nats
+contrast-end = (the end)
+contrast-source = What in the source favours A or B
+contrast-prefix = What in the beginning favours A or B
+contrast-scale = Orange favours A, purple favours B, in nats. Each stretch is scored behind the beginning of A.
+contrast-table = All scores as a table
 # How the translator fares
 fares-direction = held-out sentences, by direction
 fares-domain = held-out sentences, by domain

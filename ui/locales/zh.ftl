@@ -22,6 +22,7 @@ error-same-language = 源语言与目标语言相同,请选择两种不同的语
 error-unsupported-pair = 这个模型不翻译这一对语言,请换一对语言或换一个模型。
 error-empty-translation = 模型把这段文本译成了空;请输入要解释的译文,或换一个句子。
 error-no-translation-method = 这种方法不能解释翻译,请换一种。
+error-no-contrast-method = 这种方法不能说明什么支持一个译文胜过另一个,请换一种。
 error-busy-queue = 等待的任务太多,请稍后再试。
 error-cancelled = 任务已取消,按按钮可重新开始。
 # 任务
@@ -150,6 +151,52 @@ translation-method = 方法
 attribution-delta = 可加,误差 { $share }
 attribution-fit = 最差 R² { $value }
 attribution-not-additive = 不可加
+# 对齐
+alignment-caution = 左:模型被要求恰好写出这段译文时,解码器看向哪里。右:每个原文词使每个译文词的对数概率升高或降低多少。注意力说明看哪里,不说明为什么。
+alignment-lines = 指向译文中的一个词
+alignment-by-attribution = 什么影响了它
+alignment-by-cross_attention = 解码器看向哪里
+alignment-lines-signed = 橙色提高、紫色降低加框词的对数概率(自然对数);译文中前面的词也计算在内。最强的颜色最深。
+alignment-lines-attention = 加框词分给每个原文词的注意力份额。
+alignment-source = 原文
+alignment-target = 译文
+alignment-best = 最佳:第 { $n } 层
+alignment-special = 这张图有 { $share } 的注意力落在句末等特殊词元上,没有画出。
+alignment-scores = 对数概率(自然对数):橙色提高,紫色降低。
+alignment-links = 词语对应
+alignment-links-help = 互为最强的词对,再沿相邻处扩展(grow-diag)。最佳层是两个方向最一致的那一层。
+alignment-links-csv = 下载对应关系(CSV)
+alignment-pairs-csv = 下载全部词对(CSV)
+# 原文还是前文
+prefix-caution = 每个词由原文和已写出的词(前文)共同写成。条形表示影响一个词的成分中有多少落在原文上。
+prefix-source = 原文
+prefix-prefix = 前文
+prefix-axis = 归因份额
+prefix-ignoring = 几乎不看原文的词
+prefix-warning = { $count } 个词从原文得到的不足 { $threshold },可能是编造的:{ $words }
+prefix-no-warning = 没有:每个词都有 { $threshold } 或更多来自原文。
+prefix-untouched = 没有被看过的原文词
+prefix-untouched-words = { $count } 个原文词从每个译文词得到的都不足 { $threshold },可能没有翻译:{ $words }
+prefix-no-untouched = 没有:每个原文词都被某个译文词以 { $threshold } 或更多看过。
+prefix-table = 全部份额(表格)
+# 为何是 A 而不是 B
+contrast-caution = 改动译文中的一个词,或输入另一个译文。两者由同一个模型打分;在不同之处可以看到什么支持其中之一。
+contrast-edit = 您的译文(B)
+contrast-compare = 比较
+contrast-empty = 改动上面的译文后按“比较”。
+contrast-same = 对模型来说两个译文相同。
+contrast-score = 共 { $whole }(自然对数),每词元 { $mean }(p = { $share })
+contrast-cut = 最后 { $cut } 个字符超出模型的位置数,没有打分。
+contrast-whole = 整体:
+contrast-a-likelier = A 的可能性是 B 的 { $ratio } 倍({ $difference },自然对数)
+contrast-b-likelier = B 的可能性是 A 的 { $ratio } 倍({ $difference },自然对数)
+contrast-behind = 两者都在这段开头之后:
+contrast-logprob = { $logprob }(自然对数)
+contrast-end = (句末)
+contrast-source = 原文中什么支持 A 或 B
+contrast-prefix = 开头部分中什么支持 A 或 B
+contrast-scale = 橙色支持 A,紫色支持 B(自然对数)。每处都接在 A 的开头之后打分。
+contrast-table = 全部得分(表格)
 # 翻译模型的表现
 fares-direction = 留出句子,按方向
 fares-domain = 留出句子,按领域
