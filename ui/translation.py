@@ -14,7 +14,7 @@ from models.translator import DEFAULT_DECODING
 from ui import state
 from ui.caches import TRANSLATION, job_runner, model_names
 from ui.texts import text
-from ui.words import language_name, plain
+from ui.words import language_option, plain
 from xai.keys import result_key
 
 EXAMPLES_SHOWN = 4
@@ -115,7 +115,7 @@ def _choose(label: str, key: str, languages: tuple[str, ...], preferred: tuple[s
     options = [*(language for language in preferred if language in languages), *(language for language in languages if language not in preferred)]
     chosen = st.session_state.get(key, st.query_params.get(key))
     st.session_state[key] = chosen if chosen in options else options[0]  # the other language or the model may have changed
-    language = str(st.selectbox(text(label), options, key=key, width=220, format_func=language_name, persist_state="session"))
+    language = str(st.selectbox(text(label), options, key=key, width=220, format_func=language_option, persist_state="session"))
     if language != options[0] or key in st.query_params:
         st.query_params[key] = language
     return language

@@ -9,11 +9,13 @@ import pandas as pd
 import streamlit as st
 
 from models import Translation, Translator
+from models.tokens import TokenizedText
 from ui import state
 from ui.caches import job_runner
 from ui.link_rows import show_links
 from ui.tables import csv_bytes
 from ui.texts import text
+from ui.token_row import direction
 from ui.translation import translation_key
 from ui.translation_attribution import ATTENTION, attribution_of, choose_method, choose_words, show_attribution, trust
 from xai import SequenceAttribution, cross_attention
@@ -24,7 +26,6 @@ from xai.word_alignment import align, best_layer
 
 BEST, ALL = "best", "all"
 ATTRIBUTION = "attribution"
-QUIET = {"displaylogo": False}
 
 
 def show_alignment(model: Translator, translation: Translation) -> None:
@@ -43,9 +44,7 @@ def show_alignment(model: Translator, translation: Translation) -> None:
     left, right = st.columns(2, gap="large")
     with left:
         st.markdown(f"**{text('method-cross_attention')}**  ·  :gray[{_place(layer, head)}]")
-        figure = pair_heatmap(weights, shown.source_tokens, shown.target_tokens, signed=False, source_title=text("alignment-source"),
-                              target_title=text("alignment-target"))
-        st.plotly_chart(figure, theme="streamlit", width="stretch", config=QUIET, key="cross_attention_map")
+        _heat_map(weights, shown.source, shown.target, signed=False, key="cross_attention_map")
         st.caption(text("alignment-special", share=f"{1 - weights.sum(1).mean():.0%}"))
     with right:
         show_attribution(model, translation, method, partial(_attribution_map, words=words))
@@ -121,12 +120,16 @@ def _lines(attention: CrossAttentionMap, weights: np.ndarray, attribution: Seque
     st.caption(text("alignment-lines-attention") if moved is None else text("alignment-lines-signed"))
 
 
+def _heat_map(matrix: np.ndarray, source: TokenizedText, target: TokenizedText, *, signed: bool, key: str) -> None:
+    figure = pair_heatmap(matrix, source.tokens, target.tokens, signed=signed, source_title=text("alignment-source"),
+                          target_title=text("alignment-target"), right_to_left=direction(source.text) == "rtl")
+    st.plotly_chart(figure, theme="streamlit", width="stretch", config={"displaylogo": False}, key=key)
+
+
 def _attribution_map(found: SequenceAttribution, *, words: bool) -> None:
     shown = found.words() if words else found
     st.markdown(f"**{text('method-' + found.method)}**  ·  :gray[{trust(found)}]")
-    figure = pair_heatmap(shown.source_scores, shown.source_tokens, shown.target_tokens, signed=True, source_title=text("alignment-source"),
-                          target_title=text("alignment-target"))
-    st.plotly_chart(figure, theme="streamlit", width="stretch", config=QUIET, key="attribution_map")
+    _heat_map(shown.source_scores, shown.source, shown.target, signed=True, key="attribution_map")
     st.caption(text("alignment-scores"))
 
 

@@ -10,6 +10,7 @@ import streamlit as st
 from models import Translation, Translator
 from ui.tables import csv_bytes
 from ui.texts import text
+from ui.token_row import direction
 from ui.translation_attribution import choose_method, choose_words, show_attribution, trust
 from ui.words import plain
 from xai import SequenceAttribution
@@ -31,7 +32,8 @@ def _shares(found: SequenceAttribution, *, words: bool) -> None:
     shares = contributions(found.words() if words else found)
     st.markdown(f"**{text('method-' + found.method)}**  ·  :gray[{trust(found)}]")
     figure = share_bars(shares.source_shares, shares.target_tokens, made_up(shares), threshold=shares.threshold,
-                        source_title=text("prefix-source"), prefix_title=text("prefix-prefix"), axis_title=text("prefix-axis"))
+                        source_title=text("prefix-source"), prefix_title=text("prefix-prefix"), axis_title=text("prefix-axis"),
+                        right_to_left=direction(found.hypothesis) == "rtl")
     st.plotly_chart(figure, theme="streamlit", width="stretch", config={"displaylogo": False}, key="prefix_bars")
     if len(shares.target_tokens) > MAX_TOKENS:
         st.caption(text("attention-cut", shown=MAX_TOKENS, total=len(shares.target_tokens)))

@@ -26,5 +26,10 @@ def label_name(label: str) -> str:
 
 
 def language_name(language: str) -> str:
-    """A language with its tag, in the visitor's language where the catalogues name it; for list boxes, which read no Markdown."""
-    return f"{text('language-' + language)} · {language}" if language in LANGUAGES else visible_marks(language)[:40]
+    """A language in the visitor's language where the catalogues name it, else its tag; not escaped."""
+    return text(f"language-{language}") if language in LANGUAGES else visible_marks(language)[:40]
+
+
+def language_option(language: str) -> str:
+    """The name with the tag behind it; for list boxes, which read no Markdown."""
+    return f"{language_name(language)} · {language}" if language in LANGUAGES else language_name(language)

@@ -15,7 +15,8 @@ SOURCE_COLOUR, PREFIX_COLOUR, WARNING_COLOUR = "#7b5fc0", "#c9c6d6", "#e66101"
 
 
 def pair_heatmap(
-    matrix: np.ndarray, source: Sequence[str], target: Sequence[str], *, signed: bool, source_title: str = "source", target_title: str = "target"
+    matrix: np.ndarray, source: Sequence[str], target: Sequence[str], *, signed: bool, source_title: str = "source", target_title: str = "target",
+    right_to_left: bool = False,
 ) -> go.Figure:
     """Target tokens (rows) against source tokens (columns).
 
@@ -23,6 +24,8 @@ def pair_heatmap(
         matrix: Weights or scores (target, source).
         source, target: The tokens.
         signed: Whether values have a sign; then zero has the colour of nothing and both ends reach equally far.
+        source_title, target_title: Names of the axes.
+        right_to_left: Whether the source is read from the right, as its columns then are.
     """
     rows, columns = min(len(target), MAX_TOKENS), min(len(source), MAX_TOKENS)
     values = np.asarray(matrix[:rows, :columns], dtype=np.float64)
@@ -33,14 +36,15 @@ def pair_heatmap(
         zmin=-top if signed else 0, zmax=top, text=[[f"{word} ← {origin}" for origin in across] for word in down],
         hovertemplate="%{text}<br>%{z:.3f}<extra></extra>", xgap=1, ygap=1, colorbar={"thickness": 12, "title": ""},
     ))
-    figure.update_xaxes(**_ticks(across), tickangle=-60 if columns > 8 else 0, showticklabels=columns <= NAMED_COLUMNS, title=source_title, side="top")
+    figure.update_xaxes(**_ticks(across), tickangle=-60 if columns > 8 else 0, showticklabels=columns <= NAMED_COLUMNS, title=source_title, side="top",
+                        autorange="reversed" if right_to_left else True)
     figure.update_yaxes(**_ticks(down), autorange="reversed", title=target_title)
     return _plain(figure, min(max(320, 26 * rows + 170), 900), 13 if max(rows, columns) <= NAMED_COLUMNS else 10)
 
 
 def share_bars(
     shares: np.ndarray, target: Sequence[str], flagged: Sequence[bool], *, threshold: float | None, source_title: str = "source",
-    prefix_title: str = "prefix", axis_title: str = "share",
+    prefix_title: str = "prefix", axis_title: str = "share", right_to_left: bool = False,
 ) -> go.Figure:
     """One bar a target token, in reading order: which part comes from the source and which from the prefix.
 
@@ -49,6 +53,8 @@ def share_bars(
         target: The tokens.
         flagged: Tokens that hardly look at the source; they stand out by colour and by a mark before their name.
         threshold: Share drawn as a line, or None.
+        source_title, prefix_title, axis_title: Names in the legend and of the axis.
+        right_to_left: Whether the translation is read from the right, as its bars then are.
     """
     count = min(len(target), MAX_TOKENS)
     parts, marks = np.asarray(shares[:count], dtype=np.float64), list(flagged[:count])
@@ -62,7 +68,7 @@ def share_bars(
     if threshold is not None:
         figure.add_hline(y=threshold, line={"dash": "dot", "width": 1, "color": WARNING_COLOUR}, annotation_text=f"{threshold:.0%}",
                          annotation_position="top right")
-    figure.update_xaxes(**_ticks(names), tickangle=-60 if count > 12 else 0)
+    figure.update_xaxes(**_ticks(names), tickangle=-60 if count > 12 else 0, autorange="reversed" if right_to_left else True)
     figure.update_yaxes(range=[0, 1], tickformat=".0%", title=axis_title, zeroline=False)
     figure.update_layout(barmode="stack", legend={"orientation": "h", "y": 1.15}, bargap=0.15)
     return _plain(figure, 340, 13)

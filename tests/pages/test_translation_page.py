@@ -186,7 +186,7 @@ def test_repeated_and_unfinished_translations_are_said(visit: Visit, translators
 def test_another_language_and_an_unknown_script_are_said_but_translated(visit: Visit, translators: Path) -> None:
     arabic = "الخدمة كانت سيئة جدا والأكل بارد."
     visitor = visit("translation").translate(arabic)
-    assert visitor.sees("translation-other-language", language="English · en")
+    assert visitor.sees("translation-other-language", language="English")
     assert visitor.sees("translation-unknown-script")
     assert visitor.seen("text")[0] == translator("translation").translate([arabic], "en", "zh")[0].hypothesis
     assert warnings_of(visitor.translate(FILM)) == []

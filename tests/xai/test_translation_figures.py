@@ -46,6 +46,12 @@ def test_tokens_are_escaped_where_plotly_reads_tags() -> None:
     assert "<img" not in bars.to_json().replace("\\u003c", "<")
 
 
+def test_text_read_from_the_right_has_its_first_word_on_the_right() -> None:
+    assert pair_heatmap(MATRIX, ("a", "b", "c"), ("x", "y"), signed=True, right_to_left=True).layout.xaxis.autorange == "reversed"
+    assert pair_heatmap(MATRIX, ("a", "b", "c"), ("x", "y"), signed=True).layout.xaxis.autorange is True
+    assert share_bars(np.array([0.5]), ("x",), [False], threshold=None, right_to_left=True).layout.xaxis.autorange == "reversed"
+
+
 def test_shares_of_source_and_prefix_add_up_and_warnings_stand_out() -> None:
     shares = np.array([1.0, 0.25, 0.6])
     figure = share_bars(shares, ("x", "y", "z"), [False, True, False], threshold=0.3, source_title="from", prefix_title="before")
