@@ -16,6 +16,7 @@ from models import list_checkpoints, load_classifier, loading
 from models.classifier import Classifier
 from models.errors import CheckpointError
 from tests.conftest import LABELS, TEXTS
+from tests.tiny_translator import save_tiny_translator
 
 Copy = Callable[..., Path]
 Weights = dict[str, torch.Tensor]
@@ -271,3 +272,13 @@ def test_a_broken_evaluation_is_an_empty_one(copy_of: Copy, content: bytes) -> N
     (folder / "README.md").write_text("no front matter", encoding="utf-8")
     (folder / "evaluation.json").write_bytes(content)
     assert load_classifier(str(folder)).card == {"evaluation": {}}
+
+
+def test_the_task_is_told_from_the_settings_alone(copy_of: Copy, tiny_checkpoints: Path, tmp_path: Path) -> None:
+    assert loading.read_task(str(tiny_checkpoints / "bert")) == "sentiment"
+    translator = save_tiny_translator(tmp_path / "translator", steps=0)
+    (translator / "model.safetensors").unlink()
+    assert loading.read_task(str(translator)) == "translation"
+    (translator / "config.json").write_text("{", encoding="utf-8")
+    with pytest.raises(CheckpointError, match="The settings of"):
+        loading.read_task(str(translator))

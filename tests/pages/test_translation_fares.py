@@ -157,3 +157,10 @@ def test_a_direction_without_sentences_says_so(visit: Visit, translators: Path, 
     monkeypatch.setattr(ui.translation_cultures, "probe", lambda: ())
     visitor = fares(visit("translation").translate(FILM))
     assert visitor.seen("info") == [say("en", "fares-no-probe")]
+
+
+def test_the_library_shows_the_headline_of_a_translator(visit: Visit, evaluated: Path) -> None:
+    visitor = visit("models")
+    (shown,) = [frame.value for frame in visitor.app.dataframe if "bleu_value" in frame.value]
+    assert shown[["dataset", "direction", "count", "bleu_value", "chrf_low", "chrf_high"]].to_numpy().tolist() == [["own", "en-zh", 500, 41.3, 39.3, 43.3]]
+    assert visitor.sees("library-translations")

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from audit import read_translation_probe
+from models.languages import LanguageScheme
 from models.loading import load_translator
 from tests.tiny_translator import PAIRS, POSITIONS
 from ui import state
@@ -230,3 +231,23 @@ def test_in_chinese(visit: Visit, translators: Path, read_in: Callable[[str], No
     assert visitor.seen("title") == [say("zh", "translation-title")]
     assert visitor.seen("info") == [say("zh", "translation-empty")]
     assert visitor.app.selectbox(key=state.TARGET_LANGUAGE).options == ["中文 · zh", "德语 · de"]
+
+
+def test_a_model_that_names_no_languages_takes_what_the_reader_says(visit: Visit, translators: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(translator("translation"), "scheme", LanguageScheme("single", {}, ()))
+    visitor = visit("translation")
+    assert visitor.sees("translation-silent-model")
+    assert visitor.app.selectbox(key=state.SOURCE_LANGUAGE).options == ["English · en", "Chinese · zh"]
+    visitor.translate(FILM)
+    assert visitor.sees("confidence-title")
+    assert not visitor.app.error
+
+
+def test_layers_of_another_model_are_chosen_anew(visit: Visit, translators: Path) -> None:
+    visitor = visit("translation")
+    visitor.app.session_state[state.CROSS_LAYER] = 7
+    visitor.app.session_state[state.CROSS_HEAD] = 9
+    visitor.translate(FILM).settle()
+    assert visitor.app.selectbox(key=state.CROSS_LAYER).value == "best"
+    assert visitor.app.selectbox(key=state.CROSS_HEAD).value == "all"
+    assert not visitor.app.error

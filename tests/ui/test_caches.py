@@ -11,7 +11,8 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from models.errors import CheckpointError
-from ui.caches import classifier, job_runner
+from tests.tiny_translator import save_tiny_translator
+from ui.caches import classifier, job_runner, shown_first, task_of, translator
 
 LIST = """
 import streamlit as st
@@ -75,3 +76,29 @@ def test_without_any_model_the_sentence_says_so(tmp_path: Path, monkeypatch: pyt
     app = AppTest.from_string("from ui.caches import active_model\nfrom ui.errors import shown_errors\nwith shown_errors():\n    active_model()",
                               default_timeout=60).run()
     assert app.text[0].value.startswith("There is no model 'sentiment'; give one of the embedded names (none)")
+
+
+def test_a_translator_is_loaded_once_and_told_from_a_classifier(embedded: Path, tmp_path: Path) -> None:
+    own = str(save_tiny_translator(tmp_path / "own", steps=0))
+    assert [task_of(name) for name in ("bert", "wide-deep", own)] == ["sentiment", "sentiment", "translation"]
+    assert translator(own) is translator(own)
+    names, _, _ = shown(loaded=(own, "bert"))
+    assert own not in names.split()
+    with pytest.raises(CheckpointError, match="without encoder and decoder"):
+        translator("bert")
+
+
+def test_settings_that_cannot_be_read_or_that_changed(embedded: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = tmp_path / "checkpoints"
+    save_tiny_translator(root / "model", steps=0)
+    monkeypatch.setenv("CULTURELENS_CHECKPOINTS", str(root))
+    assert task_of("model") == "translation"
+    (root / "model" / "config.json").write_text("{", encoding="utf-8")
+    assert task_of("model") == "sentiment", "whose page says what is wrong"
+    assert task_of("nowhere") == "sentiment"
+
+
+def test_the_model_shown_first_is_called_like_its_task() -> None:
+    assert shown_first("translation", ["a", "translation"]) == "translation"
+    assert shown_first("translation", ["a", "b"]) == "a"
+    assert shown_first("translation", []) == "translation"
