@@ -80,7 +80,7 @@ def format_card(config: TranslationRunConfig, run: dict[str, Any], report: dict[
         f"repository: {size}. Made to be explained and audited, not to replace a translator.",
         "## Intended use\n\nResearch and teaching. Several of the data sets below allow research only, so does this model. Do not rely on a translation "
         "where a mistake costs something.",
-        f"## Training\n\n{training['steps']:,} steps over {training['pairs']:,} pairs, {training['seconds'] / 60:.0f} minutes, padding "
+        f"## Training\n\n{training['steps']:,} steps over {training['pairs']:,} pairs, {training['seconds'] / 60:.1f} minutes, padding "
         f"{training['padding_percent']:.1f} %{early}. Settings, commit and every stage's figures: `run.yaml`.\n\n{_curve(report['learning_curve'])}",
         f"## Results\n\n{_results(report)}",
         f"## Known limits\n\n{LIMITS.format(max_length=model['max_length'])}",

@@ -145,5 +145,5 @@ def stretches_table(found: ContrastAttribution) -> pd.DataFrame:
 def likelier(difference: float) -> str:
     """Which of the two is likelier and how many times, for a difference of log-probabilities in nats."""
     ratio = math.exp(min(abs(difference), 700.0))
-    values = {"difference": f"{difference:+.3f}", "ratio": f"{ratio:.1f}" if ratio < 1000 else f"{ratio:.0e}"}
+    values = {"difference": f"{difference:+.3f}", "ratio": f"{ratio:,.1f}" if ratio < 1e6 else f"{ratio:.0e}"}
     return text("contrast-a-likelier", **values) if difference >= 0 else text("contrast-b-likelier", **values)
