@@ -140,6 +140,7 @@ def contrast(
         for second, side in enumerate((_side(pair, pair.target, block[0], block[:2]), _side(pair, other, block[0], block[2:]))):
             reported = _part(progress, 2 * number + second, 2 * len(blocks))
             found.append(SEQUENCE_METHODS[method](side, [len(side.target.offsets) - 1], seed=seed, progress=reported, **settings))
+            reported(1, 1)
     stretches = [_stretch(pair.target, other, block, *found[2 * number : 2 * number + 2]) for number, block in enumerate(blocks)]
     return ContrastAttribution(
         method, pair.source, pair.target, other, source_language, target_language, tuple(stretches), float(whole[0].sum()), float(whole[1].sum()),

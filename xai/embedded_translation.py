@@ -45,7 +45,7 @@ class EmbeddedTranslation:
         Raises:
             ModelError: The model answers embeddings otherwise than the ids they stand for.
         """
-        self.pair, self.rows, self.progress, self.evaluations, self.expected = pair, list(rows), progress, 0, 0
+        self.pair, self.rows, self.progress, self.evaluations, self.expected = pair, list(rows), no_progress, 0, 0
         self.baseline = describe_mask(pair.model.tokenizer)
         targets = len(pair.target.offsets)
         source_owner, target_owner = token_owners(pair.source), token_owners(pair.target)[:-1]
@@ -57,6 +57,7 @@ class EmbeddedTranslation:
         self._given, self._differences, self._vocabulary = self._embed()
         points = [(number, share) for share in (1.0, 0.0) for number in range(len(self.rows))]
         self.values, self.base_values = self.evaluate(points).reshape(2, -1)
+        self.progress = progress  # from here on, when the method has said how much there is to do
 
     def evaluate(self, points: Sequence[Point]) -> np.ndarray:
         """Log-probability in nats of each point's row (points,)."""

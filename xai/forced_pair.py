@@ -89,6 +89,7 @@ def explaining(name: str, method: SequenceMethod) -> SequenceExplain:
         started = time.perf_counter()
         pair = force(model, text, hypothesis, source_language=source_language, target_language=target_language)
         found = method(pair, range(len(pair.target.offsets)), seed=seed, progress=progress, **settings)
+        progress(found.evaluations, found.evaluations)  # equal masks are evaluated once, so there may have been less to do than expected
         return SequenceAttribution(
             method=name, source=pair.source, target=pair.target, source_language=source_language, target_language=target_language,
             source_scores=found.source_scores, prefix_scores=found.prefix_scores, values=found.values, base_values=found.base_values,

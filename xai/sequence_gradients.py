@@ -15,7 +15,7 @@ from xai.forced_pair import ForcedPair, SequenceScores
 
 N_STEPS = 16  # on the whole path of a target token; on each half of a stretch that is cut, half as many
 MAX_STEPS = 1_024  # on all stretches of a target token together
-RELATIVE_DELTA = 0.005  # stretches are cut until |convergence_delta| is under this share of |value - base_value| …
+RELATIVE_DELTA = 0.01  # stretches are cut until |convergence_delta| is under this share of |value - base_value| …
 ABSOLUTE_DELTA = 5e-5  # … or under this many nats, which single precision hardly resolves
 
 

@@ -36,7 +36,7 @@ class MaskedTranslation:
         Raises:
             InputError: The tokenizer has no token that can stand for a missing one.
         """
-        self.pair, self.rows, self.progress, self.expected = pair, list(rows), progress, 0
+        self.pair, self.rows, self.progress, self.expected = pair, list(rows), no_progress, 0
         self.sources, self.targets = len(pair.source.offsets), len(pair.target.offsets)
         self.features = self.sources + self.targets
         self.players = np.hstack([np.ones((len(self.rows), self.sources), bool), earlier(self.rows, self.targets)])
@@ -47,6 +47,7 @@ class MaskedTranslation:
         self._several = [row for row in self.rows if len(pair.target.positions[row]) > 1]
         self._known: dict[Key, np.ndarray] = {}
         self.values, self.base_values = self(np.array([np.ones(self.features, bool), np.zeros(self.features, bool)]))
+        self.progress = progress  # from here on, when the method has said how much there is to do
 
     @property
     def evaluations(self) -> int:
