@@ -65,10 +65,10 @@ class Calibration:
     """How well low support tells words written without the source, on translations forced upon sources they do not belong to.
 
     Attributes:
-        threshold: Support at which warnings are most often right: caught less false alarms is greatest.
+        threshold: Greatest support of a word that is warned of.
         caught: Part (0-1) of the words under an unrelated source that are warned of there.
         false_alarms: Part (0-1) of the words under their own source that are warned of there.
-        words: Number of words looked at, under each.
+        words: Number of words looked at.
     """
 
     threshold: float
@@ -111,7 +111,7 @@ def calibrate(
     model: Translator, texts: Sequence[str], method: str, *, source_language: str, target_language: str, progress: Progress = no_progress,
     **settings: Any,
 ) -> Calibration:
-    """Which support tells the model's own translations under their sources from the same translations under the next text's.
+    """Which support best tells the words of the model's own translations from the same words under a source they have nothing to do with.
 
     Args:
         model: The translator.
@@ -124,28 +124,36 @@ def calibrate(
     Raises:
         InputError: There are fewer than two texts, or the method cannot tell.
     """
+    return separate(*supports(model, texts, method, source_language=source_language, target_language=target_language, progress=progress, **settings))
+
+
+def supports(
+    model: Translator, texts: Sequence[str], method: str, *, source_language: str, target_language: str, progress: Progress = no_progress,
+    **settings: Any,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Support of each word of the model's own translations under their sources, and under the next text's (words,), as in `calibrate`."""
     if len(texts) < 2 or method not in TELLING:
         raise InputError(f"{len(texts)} texts and the method {method} came, expected at least 2 texts and one of {', '.join(TELLING)}.")
     written = [translation.hypothesis for translation in model.translate(texts, source_language, target_language)]
-    told: dict[bool, list[float]] = {True: [], False: []}
-    pairs = [(own, source, text) for own, sources in ((True, texts), (False, [*texts[1:], texts[0]]))
+    told: list[list[float]] = [[], []]
+    pairs = [(side, source, text) for side, sources in enumerate((texts, [*texts[1:], texts[0]]))
              for source, text in zip(sources, written, strict=True) if text]
-    for number, (own, source, text) in enumerate(pairs):
+    for number, (side, source, text) in enumerate(pairs):
         found = translation_method(method)(
             model, source, text, source_language=source_language, target_language=target_language, **settings
         ).words()
+        told[side] += support(found)[_written(found.target_tokens)].tolist()
         progress(number + 1, len(pairs))
-        told[own] += support(found)[_written(found.target_tokens)].tolist()
-    return separate(np.array(told[True]), np.array(told[False]))
+    return np.array(told[0]), np.array(told[1])
 
 
-def separate(own: np.ndarray, unrelated: np.ndarray) -> Calibration:
-    """The support up to which most unrelated and fewest own words are warned of (Youden 1950); of equal ones the lowest."""
-    candidates = np.unique(np.concatenate([own, unrelated]))
+def separate(own: np.ndarray, unrelated: np.ndarray, threshold: float | None = None) -> Calibration:
+    """How often words up to a support are warned of; without one, the lowest where the difference is greatest (Youden 1950)."""
+    candidates = np.unique(np.concatenate([own, unrelated])) if threshold is None else np.array([threshold])
     caught = np.array([(unrelated <= value).mean() for value in candidates])
     alarms = np.array([(own <= value).mean() for value in candidates])
     best = int((caught - alarms).argmax())
-    return Calibration(float(candidates[best]), float(caught[best]), float(alarms[best]), min(len(own), len(unrelated)))
+    return Calibration(float(candidates[best]), float(caught[best]), float(alarms[best]), len(own))
 
 
 def _amounts(attribution: SequenceAttribution) -> tuple[np.ndarray, np.ndarray]:

@@ -45,7 +45,8 @@ class EmbeddedTranslation:
         Raises:
             ModelError: The model answers embeddings otherwise than the ids they stand for.
         """
-        self.pair, self.rows, self.progress, self.evaluations, self.expected = pair, list(rows), no_progress, 0, 0
+        self.pair, self.rows, self.evaluations, self.expected = pair, list(rows), 0, 0
+        self.progress: Progress = no_progress
         self.baseline = describe_mask(pair.model.tokenizer)
         targets = len(pair.target.offsets)
         source_owner, target_owner = token_owners(pair.source), token_owners(pair.target)[:-1]

@@ -36,7 +36,8 @@ class MaskedTranslation:
         Raises:
             InputError: The tokenizer has no token that can stand for a missing one.
         """
-        self.pair, self.rows, self.progress, self.expected = pair, list(rows), no_progress, 0
+        self.pair, self.rows, self.expected = pair, list(rows), 0
+        self.progress: Progress = no_progress
         self.sources, self.targets = len(pair.source.offsets), len(pair.target.offsets)
         self.features = self.sources + self.targets
         self.players = np.hstack([np.ones((len(self.rows), self.sources), bool), earlier(self.rows, self.targets)])

@@ -88,6 +88,7 @@ def test_shares_lie_between_0_and_1(tiny_translator: Translator, method: str) ->
 def test_the_threshold_that_separates_best() -> None:
     found = separate(np.array([0.1, 0.4, 0.5, -0.3]), np.array([-0.5, -0.2, 0.0, 0.3]))
     assert (found.threshold, found.caught, found.false_alarms, found.words) == (0.0, 0.75, 0.25, 4)
+    assert separate(np.array([0.1, 0.4, -0.3]), np.array([-0.5, 0.3]), 0.2).false_alarms == pytest.approx(2 / 3)
     perfect = separate(np.array([0.5, 0.6]), np.array([-0.5, -0.6]))
     assert (perfect.threshold, perfect.caught, perfect.false_alarms) == (-0.5, 1.0, 0.0)
 
