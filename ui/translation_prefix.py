@@ -1,4 +1,4 @@
-"""What each word of a translation took from the source and what from the translation's own beginning, and which source words nothing looked at."""
+"""What each word of a translation took from the source and what from the translation's own beginning, and which source words speak for no word."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def show_prefix(model: Translator, translation: Translation) -> None:
 def _shares(found: SequenceAttribution, *, words: bool) -> None:
     shares = contributions(found.words() if words else found)
     st.markdown(f"**{text('method-' + found.method)}**  ·  :gray[{trust(found)}]")
-    figure = share_bars(shares.source_shares, shares.target_tokens, made_up(shares), threshold=shares.threshold,
+    figure = share_bars(shares.source_shares, shares.target_tokens, shares.ignores_source.tolist(), threshold=None,
                         source_title=text("prefix-source"), prefix_title=text("prefix-prefix"), axis_title=text("prefix-axis"),
                         right_to_left=direction(found.hypothesis) == "rtl")
     st.plotly_chart(figure, theme="streamlit", width="stretch", config={"displaylogo": False}, key="prefix_bars")
@@ -45,28 +45,28 @@ def _shares(found: SequenceAttribution, *, words: bool) -> None:
     _tables(shares)
 
 
-def made_up(shares: Contributions) -> list[bool]:
-    """Which words to warn of: those that hardly look at the source, but for punctuation, which has no need to."""
-    return [bool(ignores) and any(character.isalnum() for character in token)
-            for token, ignores in zip(shares.target_tokens, shares.ignores_source, strict=True)]
-
-
 def _ignoring(shares: Contributions) -> None:
-    """The words that hardly look at the source, each with its number."""
+    """The words that the source does not speak for, each with its support."""
     st.markdown(f"**{text('prefix-ignoring')}**")
-    flagged = [f"{plain(token)} ({share:.0%})" for token, share, flag in zip(shares.target_tokens, shares.source_shares, made_up(shares), strict=True) if flag]
-    if flagged:
-        st.warning(text("prefix-warning", count=len(flagged), threshold=f"{shares.threshold:.0%}", words=" · ".join(flagged)), icon=":material/warning:")
+    threshold = f"{shares.threshold:.0%}"
+    flagged = [f"{plain(token)} ({support:.0%})" for token, support, flag in
+               zip(shares.target_tokens, shares.support, shares.ignores_source, strict=True) if flag]
+    if not shares.warns:
+        st.markdown(text("prefix-cannot-tell"))
+    elif flagged:
+        st.warning(text("prefix-warning", count=len(flagged), threshold=threshold, words=" · ".join(flagged)), icon=":material/warning:")
     else:
-        st.markdown(text("prefix-no-warning", threshold=f"{shares.threshold:.0%}"))
+        st.markdown(text("prefix-no-warning", threshold=threshold))
 
 
 def _untouched(shares: Contributions) -> None:
-    """The source words that no word of the translation looks at, each with its number."""
+    """The source words that speak for no word of the translation, each with its number."""
     st.markdown(f"**{text('prefix-untouched')}**")
     left_over = [f"{plain(token)} ({touch:.1%})" for token, touch, untouched in
                  zip(shares.source_tokens, shares.touches, shares.untouched, strict=True) if untouched]
-    if left_over:
+    if not shares.warns:
+        st.markdown(text("prefix-cannot-tell"))
+    elif left_over:
         st.warning(text("prefix-untouched-words", count=len(left_over), threshold=f"{shares.touch_threshold:.1%}", words=" · ".join(left_over)),
                    icon=":material/visibility_off:")
     else:
@@ -74,7 +74,8 @@ def _untouched(shares: Contributions) -> None:
 
 
 def _tables(shares: Contributions) -> None:
-    target = pd.DataFrame({"target_word": shares.target_tokens, "source_share": shares.source_shares, "ignores_source": shares.ignores_source}).round(4)
+    target = pd.DataFrame({"target_word": shares.target_tokens, "source_share": shares.source_shares, "support": shares.support,
+                           "ignores_source": shares.ignores_source}).round(4)
     source = pd.DataFrame({"source_word": shares.source_tokens, "touch": shares.touches, "untouched": shares.untouched}).round(4)
     with st.expander(text("prefix-table")):
         left, right = st.columns(2, gap="large")

@@ -15,7 +15,7 @@ from xai.methods import translation_method
 from xai.sequence_attribution import SequenceAttribution
 
 TELLING = ("shap", "lime", "integrated_gradients", "occlusion")  # whose sign says whether the source speaks for a token
-SUPPORT = 0.0  # a target token whose source speaks for it by no more than this is written without it
+SUPPORT = 0.01  # a target token that the source supports by no more than this part of what moved it is written without it
 EVEN_SHARES = 1.0  # a source token that speaks for no target token with at least so many even shares is left over
 
 

@@ -138,8 +138,9 @@ def test_prefix_shows_shares_warnings_and_untouched_words(visit: Visit, translat
     assert target["ignores_source"].tolist() == shares.ignores_source.tolist()
     source = next(frame.value for frame in visitor.app.dataframe if "touch" in frame.value)
     assert source["touch"].tolist() == pytest.approx(shares.touches, abs=1e-4)
-    flagged = sum(ignores and any(c.isalnum() for c in token) for token, ignores in zip(shares.target_tokens, shares.ignores_source, strict=True))
-    assert visitor.sees("prefix-no-warning", threshold="20%") == (flagged == 0)
+    assert target["support"].tolist() == pytest.approx(shares.support, abs=1e-4)
+    flagged = sum(shares.ignores_source)
+    assert visitor.sees("prefix-no-warning", threshold="1%") == (flagged == 0)
     assert any("may be made up" in shown for shown in visitor.seen("warning")) == (flagged > 0)
     assert any("left untranslated" in shown for shown in visitor.seen("warning")) == bool(shares.untouched.any())
 
@@ -158,7 +159,7 @@ def test_a_made_up_translation_is_warned_of(visit: Visit, translators: Path, mon
     visitor = look(visit("translation").translate(FILM), "prefix", "occlusion")
     (warning,) = [shown for shown in visitor.seen("warning") if "may be made up" in shown]
     words = [token for token in explained("occlusion").words().target_tokens if any(character.isalnum() for character in token)]
-    assert warning.startswith(f"{len(words) - 1} words take under 20% from the source" if len(words) > 2 else "One word takes under 20%")
+    assert warning.startswith(f"{len(words) - 1} words have no more than 1% net support" if len(words) > 2 else "One word has no more than 1%")
     assert all(f"{word} (0%)" in warning for word in words[1:])
 
 

@@ -172,20 +172,21 @@ prefix-caution = Every word is written from the source and from the words alread
 prefix-source = source
 prefix-prefix = prefix
 prefix-axis = share of the attribution
-prefix-ignoring = Words that hardly look at the source
+prefix-ignoring = Words the source does not speak for
 prefix-warning =
     { $count ->
-        [one] One word takes
-       *[other] { $count } words take
-    } under { $threshold } from the source and may be made up: { $words }
-prefix-no-warning = None: every word takes { $threshold } or more from the source.
-prefix-untouched = Source words nothing looked at
+        [one] One word has
+       *[other] { $count } words have
+    } no more than { $threshold } net support from the source and may be made up: { $words }
+prefix-no-warning = None: every word has more than { $threshold } net support from the source.
+prefix-untouched = Source words that speak for no word
 prefix-untouched-words =
     { $count ->
-        [one] One source word gets
-       *[other] { $count } source words get
-    } under { $threshold } from every word of the translation and may be left untranslated: { $words }
-prefix-no-untouched = None: some word of the translation looks at each of them with { $threshold } or more.
+        [one] One source word speaks
+       *[other] { $count } source words speak
+    } for every word of the translation with less than { $threshold } and may be left untranslated: { $words }
+prefix-no-untouched = None: each of them speaks for some word of the translation with { $threshold } or more.
+prefix-cannot-tell = This method cannot tell. Choose SHAP, LIME, integrated gradients or occlusion to be warned.
 prefix-table = All shares as tables
 # Why A rather than B
 contrast-caution = Change a word of the translation, or type another one. Both are scored by the same model, and where they differ you see what favours one over the other.
