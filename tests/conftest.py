@@ -1,33 +1,33 @@
-"""Tiny models saved to disk once a session, as `save_pretrained` writes them; nothing is ever fetched."""
+"""Tiny models saved to disk once a worker, what all tests read, and how the suite is dealt out to two workers.
+
+Torch and what needs it are imported where they are used: the process that deals out the tests runs none of them.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import os
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import pytest
-import torch
-from tokenizers import Tokenizer, decoders, normalizers, pre_tokenizers, processors, trainers
-from tokenizers import models as tokenizer_models
-from transformers import (
-    BertConfig,
-    BertForSequenceClassification,
-    BertJapaneseTokenizer,
-    DistilBertConfig,
-    DistilBertForSequenceClassification,
-    PreTrainedTokenizerFast,
-    XLMRobertaConfig,
-    XLMRobertaForSequenceClassification,
-)
+from coverage import Coverage
 
-from models.architecture import WideDeepConfig, WideDeepForSequenceClassification, piece_characters
-from models.classifier import Classifier
-from models.loading import load_classifier
-from models.training.tokenizer import TokenizerConfig, train_tokenizer
+if TYPE_CHECKING:
+    from models.classifier import Classifier
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # The workers share the cores; two threads each would wait for one another. What a test starts inherits it.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+TESTS = Path(__file__).parent
+WORKERS = 2
+FIRST = ("tests/browser/", "tests/shipped/")  # long, and partly waiting; begun last they would end alone
+# Not in every checkout, so coverage must not rest on them; counting their lines would double their time.
+UNCOUNTED = ("tests/shipped/", "tests/models/data/test_corpora_as_published.py", "tests/models/data/test_data_pairs_as_published.py")
 LABELS = ("negative", "neutral", "positive")
 TEXTS = (
     "The film was not bad at all, honestly I loved it.",
@@ -43,38 +43,43 @@ TEXTS = (
     "Сегодня автобус опять опоздал на час.",
     "האוטובוס איחר שוב, איזה יופי",
 )
-SETTINGS = {
-    "num_labels": 3,
-    "id2label": dict(enumerate(LABELS)),
-    "label2id": {label: number for number, label in enumerate(LABELS)},
-}
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Two workers for the whole suite; a few files are done before a worker has imported torch."""
+    whole = {TESTS, TESTS.parent} & {Path(argument).resolve() for argument in config.args}
+    return WORKERS if whole and (os.cpu_count() or 1) > 1 else 0
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Modules are dealt out in this order."""
+    items.sort(key=lambda item: not item.nodeid.startswith(FIRST))
+    for item in items:
+        if item.nodeid.startswith(UNCOUNTED):
+            item.add_marker("no_cover")
 
 
 @pytest.fixture(scope="session")
 def tiny_checkpoints(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A checkpoints root with bert, xlm-roberta, distilbert, slow (a tokenizer without offsets) and wide-deep (our own architecture)."""
-    root = tmp_path_factory.mktemp("checkpoints")
-    torch.manual_seed(0)
-    ours = train_tokenizer(TEXTS * 3, TokenizerConfig(vocab_size=600, min_frequency=2, max_length=64))
-    _save(BertForSequenceClassification(_bert(len(ours))), ours, root / "bert")
-    _save(XLMRobertaForSequenceClassification(_xlm_roberta(400)), _sentencepiece_like(), root / "xlm-roberta")
-    pieces = _word_pieces()
-    _save(DistilBertForSequenceClassification(_distilbert(len(pieces))), pieces, root / "distilbert")
-    slow = _slow(root)
-    _save(BertForSequenceClassification(_bert(len(slow))), slow, root / "slow")
-    _save(_wide_deep(ours), ours, root / "wide-deep")
-    return root
+    from tests.tiny_models import save_tiny_models
+
+    return save_tiny_models(tmp_path_factory.mktemp("checkpoints"))
 
 
 @pytest.fixture(scope="session")
 def tiny_bert(tiny_checkpoints: Path) -> Classifier:
     """Random BERT with the project's own kind of tokenizer."""
+    from models.loading import load_classifier
+
     return load_classifier(str(tiny_checkpoints / "bert"))
 
 
 @pytest.fixture(scope="session", params=["bert", "xlm-roberta", "distilbert", "slow", "wide-deep"])
 def tiny_classifier(request: pytest.FixtureRequest, tiny_checkpoints: Path) -> Classifier:
     """Each of the tiny models in turn."""
+    from models.loading import load_classifier
+
     return load_classifier(str(tiny_checkpoints / request.param))
 
 
@@ -85,75 +90,38 @@ def embedded(tiny_checkpoints: Path, monkeypatch: pytest.MonkeyPatch) -> Iterato
     yield tiny_checkpoints
 
 
-def _save(model: torch.nn.Module, tokenizer: object, folder: Path) -> None:
-    with torch.no_grad():
-        for name, value in model.named_parameters():
-            if "classifier" in name and value.ndim > 1:
-                value.mul_(20)  # a random head is nearly indifferent; methods need something to explain
-    model.save_pretrained(folder)  # type: ignore[operator]
-    tokenizer.save_pretrained(folder)  # type: ignore[attr-defined]
+@contextlib.contextmanager
+def uncounted() -> Iterator[None]:
+    """Coverage follows every line of other people's code, too, to find that it is not ours; in here it does not."""
+    counting = Coverage.current()
+    if counting is not None:
+        counting.stop()
+    yield
+    if counting is not None:
+        counting.start()
 
 
-def _wide_deep(tokenizer: Any) -> WideDeepForSequenceClassification:
-    characters = piece_characters(tokenizer)
-    model = WideDeepForSequenceClassification(WideDeepConfig(
-        vocab_size=len(tokenizer), hidden_size=32, num_hidden_layers=2, num_attention_heads=2, intermediate_size=64, max_position_embeddings=64,
-        classifier_pooling="mean", pad_token_id=tokenizer.pad_token_id, wide_share=0.5, wide_buckets=512, wide_experts=2,
-        longest_piece=characters.shape[1], **SETTINGS))
-    embedding = model.get_input_embeddings()
-    embedding.characters.copy_(torch.from_numpy(characters))
-    torch.nn.init.normal_(embedding.pieces.weight, std=0.5)
-    torch.nn.init.normal_(embedding.grams.weight, std=0.2)
-    return model
+@pytest.fixture(scope="session")
+def shap_is_compiled() -> None:
+    """Its first import warns from inside its own drawing modules, and its first use, for one output or several, compiles it for seconds."""
+    with uncounted(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import numpy as np
+        from shap import PartitionExplainer
+
+        from xai.shap_values import TokenMasker, partition_tree
+
+        tree = partition_tree((0, 1, 2))
+        for shape in ((), (2,)):
+            explainer = PartitionExplainer(lambda masks, shape=shape: np.ones((len(masks), *shape)), TokenMasker(tree, 3))
+            explainer(np.arange(3)[None, :], max_evals=20, silent=True)
 
 
-def _bert(vocab_size: int) -> BertConfig:
-    return BertConfig(vocab_size=vocab_size, hidden_size=32, num_hidden_layers=2, num_attention_heads=2, intermediate_size=64,
-                      max_position_embeddings=64, **SETTINGS)
+@pytest.fixture(scope="session")
+def packages_are_read_once() -> Iterator[None]:
+    """For each visitor AppTest looks for components in every installed package anew, which takes longer than the pages."""
+    from streamlit.components.v2 import manifest_scanner
 
-
-def _xlm_roberta(vocab_size: int) -> XLMRobertaConfig:
-    return XLMRobertaConfig(vocab_size=vocab_size, hidden_size=32, num_hidden_layers=2, num_attention_heads=2, intermediate_size=64,
-                            max_position_embeddings=66, pad_token_id=1, bos_token_id=0, eos_token_id=2, **SETTINGS)
-
-
-def _distilbert(vocab_size: int) -> DistilBertConfig:
-    return DistilBertConfig(vocab_size=vocab_size, dim=32, n_layers=2, n_heads=2, hidden_dim=64, max_position_embeddings=64, **SETTINGS)
-
-
-def _sentencepiece_like() -> PreTrainedTokenizerFast:
-    """A unigram tokenizer whose lone "▁" claims the first character of the next piece, as XLM-R's does."""
-    tokenizer = Tokenizer(tokenizer_models.Unigram())
-    tokenizer.normalizer = normalizers.NFKC()
-    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
-    tokenizer.decoder = decoders.Metaspace()
-    tokenizer.train_from_iterator(
-        TEXTS * 3, trainers.UnigramTrainer(vocab_size=390, special_tokens=["<s>", "<pad>", "</s>", "<unk>", "<mask>"], unk_token="<unk>", show_progress=False)
-    )
-    tokenizer.post_processor = processors.TemplateProcessing(single="<s> $A </s>", special_tokens=[("<s>", 0), ("</s>", 2)])
-    return PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer, bos_token="<s>", eos_token="</s>", cls_token="<s>", sep_token="</s>", pad_token="<pad>",
-        unk_token="<unk>", mask_token="<mask>", model_max_length=64,
-    )
-
-
-def _word_pieces() -> PreTrainedTokenizerFast:
-    tokenizer = Tokenizer(tokenizer_models.WordPiece(unk_token="[UNK]"))
-    tokenizer.normalizer = normalizers.BertNormalizer()
-    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    tokenizer.train_from_iterator(
-        TEXTS * 3, trainers.WordPieceTrainer(vocab_size=500, special_tokens=["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"], show_progress=False)
-    )
-    tokenizer.post_processor = processors.TemplateProcessing(single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)])
-    return PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer, cls_token="[CLS]", sep_token="[SEP]", pad_token="[PAD]", unk_token="[UNK]", mask_token="[MASK]",
-        model_max_length=64,
-    )
-
-
-def _slow(root: Path) -> BertJapaneseTokenizer:
-    characters = sorted({character for text in TEXTS for character in text.lower() if not character.isspace()})
-    vocabulary = root / "vocab.txt"
-    pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *characters, *(f"##{character}" for character in characters)]
-    vocabulary.write_text("\n".join(pieces), encoding="utf-8")
-    return BertJapaneseTokenizer(str(vocabulary), word_tokenizer_type="basic", do_lower_case=True, model_max_length=64)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(manifest_scanner, "scan_component_manifests", functools.cache(manifest_scanner.scan_component_manifests))
+        yield

@@ -57,11 +57,19 @@ def serving(checkpoints: Path = ROOT / "checkpoints") -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def server(browser: Any) -> Iterator[str]:
-    """A server that all tests share and that has had its first visitor, to whom Streamlit behaves otherwise."""
-    with serving() as url:
-        visit_first(browser, url)
-        yield url
+def first_visit(browser: Any) -> Iterator[Visit]:
+    """The first visitor of a new server, to whom Streamlit behaves otherwise, and who comes by a link."""
+    with serving() as url, visiting(browser, url) as visit:
+        visit.page.goto(f"{url}/sentiment?lang=zh")
+        visit.page.get_by_role("heading").first.wait_for()  # of whatever page; before it somebody else could still be the first
+        yield visit
+
+
+@pytest.fixture(scope="session")
+def server(first_visit: Visit, browser: Any) -> str:
+    """The address of that server, which all tests share, once it has had a visitor."""
+    visit_first(browser, first_visit.url)
+    return first_visit.url
 
 
 def visit_first(browser: Any, url: str) -> None:

@@ -6,8 +6,7 @@ import json
 import logging
 import shutil
 import time
-import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,11 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
+import ui.culture_panel
 import ui.texts
+from audit import CultureReport, ProbeSentence, measure_cultures
+from models import Classifier
+from models.progress import Progress
 from tests.tiny_translator import save_tiny_translator
 from ui.caches import job_runner
 from ui.texts import translate
@@ -95,12 +98,23 @@ class Visitor:
         return found
 
 
-@pytest.fixture(scope="session", autouse=True)
-def shap_is_imported() -> None:
-    """The first import of shap warns from inside its own drawing modules."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        import shap  # noqa: F401
+@pytest.fixture(scope="session")
+def measured() -> Callable[..., CultureReport]:
+    """Measures cultures once for each model: the same weights answer the whole probe in many tests."""
+    reports: dict[str, CultureReport] = {}
+
+    def measure(model: Classifier, sentences: Sequence[ProbeSentence], *, progress: Progress) -> CultureReport:
+        if model.fingerprint not in reports:
+            reports[model.fingerprint] = measure_cultures(model, sentences, progress=progress)
+        return reports[model.fingerprint]
+
+    return measure
+
+
+@pytest.fixture(autouse=True)
+def shared(shap_is_compiled: None, packages_are_read_once: None, measured: Callable[..., CultureReport], monkeypatch: pytest.MonkeyPatch) -> None:
+    """What takes long and comes out the same for every visitor is done once."""
+    monkeypatch.setattr(ui.culture_panel, "measure_cultures", measured)
 
 
 @pytest.fixture(autouse=True)

@@ -27,6 +27,11 @@ class Gate:
         return "done"
 
 
+@pytest.fixture(autouse=True)
+def visitors(packages_are_read_once: None) -> None:
+    """AppTest's visitors do not wait for the installed packages."""
+
+
 @pytest.fixture
 def gates() -> Iterator[Callable[[], Gate]]:
     """Makes gates; all of them are opened at the end."""

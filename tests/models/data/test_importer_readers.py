@@ -125,7 +125,7 @@ def damaged() -> bytes:
 @pytest.mark.parametrize(("content", "match"), [
     (archive({"a.csv": b"x" * 5_000})[:60], "is not a whole ZIP file"), (archive({"a.csv": b"1", "b.csv": b"2"}), "holds 2 files, expected one"),
     (archive({}), "holds 0 files"), (damaged(), "is not a whole ZIP file"),
-])
+], ids=["cut", "two files", "no file", "damaged"])
 def test_broken_zips(content: bytes, match: str, tmp_path: Path) -> None:
     (tmp_path / "t.zip").write_bytes(content)
     with pytest.raises(CorpusError, match=match):
