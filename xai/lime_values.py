@@ -51,8 +51,8 @@ def sequence_lime(
 ) -> SequenceScores:
     """Scores are the weights of one ridge regression a target token on the source tokens and the target tokens before it.
 
-    All regressions share the masked neighbours, and each sees only the tokens that can move its target token. LIME is not additive;
-    `r_squared` tells how well each line fits, and `base_values` are the intercepts.
+    All regressions share the masked neighbours, and each sees only the tokens that can move its target token; how the translation goes
+    on has no effect on it. LIME is not additive; `r_squared` tells how well each line fits, and `base_values` are the intercepts.
 
     Raises:
         InputError: Fewer than two samples are asked for.
@@ -60,7 +60,7 @@ def sequence_lime(
     _check_samples(num_samples)
     output = MaskedTranslation(pair, rows, progress)
     output.expected = num_samples + output.evaluations
-    kept = sample_masks(output.features, num_samples, seed)
+    kept = np.hstack([sample_masks(output.sources, num_samples, seed), sample_prefix_masks(output.targets, num_samples, seed)])
     said = output(kept)
     scores, base_values, r_squared = np.zeros((len(output.rows), output.features)), np.zeros(len(output.rows)), np.zeros(len(output.rows))
     for row, players in enumerate(output.players):
@@ -98,6 +98,18 @@ def sample_masks(count: int, num_samples: int, seed: int) -> np.ndarray:
     kept = np.ones((num_samples, count))
     for row, size in enumerate(sizes, 1):
         kept[row, random.choice(range(count), size, replace=False)] = 0
+    return kept
+
+
+def sample_prefix_masks(count: int, num_samples: int, seed: int) -> np.ndarray:
+    """Masks (num_samples, count), the first with every token kept, whose first columns are the same for every count.
+
+    In each sample every token is taken away by the same chance, which is drawn evenly between 0 and 1 as lime draws how many are.
+    """
+    chances = np.random.RandomState([seed, 0]).random_sample((num_samples, 1))
+    draws = [np.random.RandomState([seed, 1, column]).random_sample(num_samples) for column in range(count)]
+    kept = (chances <= np.array(draws).reshape(count, num_samples).T).astype(float)
+    kept[0] = 1
     return kept
 
 

@@ -72,7 +72,8 @@ def sequence_shap(
     """Owen values over one tree of source and target for all target tokens at once; their sum is value - base value for any budget.
 
     At the top of the tree the source is one half and the translation the other, so that prefix and source are dealt with alike. A
-    token takes no part in what is said before it: where a part of the tree is not opened, its score is shared by those that do.
+    token takes no part in what is said before it: where a part of the tree is not opened, its score is shared by those that do, and
+    the tree of a beginning is the same however the translation goes on.
 
     Args:
         pair: The texts.
@@ -87,7 +88,7 @@ def sequence_shap(
     _check_budget(max_evals)
     output = MaskedTranslation(pair, rows, progress)
     output.expected = max_evals
-    tree = partition_tree(pair.source.word_ids, pair.target.word_ids)
+    tree = partition_tree(pair.source.word_ids, causal=pair.target.word_ids)
     credits = _explanation(output, tree, max_evals).hierarchical_values[0]
     scores = np.array([_shared(credits[:, row], tree, players) for row, players in enumerate(output.players)])
     source_scores, prefix_scores = output.split(scores)
@@ -97,33 +98,37 @@ def sequence_shap(
     )
 
 
-def partition_tree(*word_ids: tuple[int, ...]) -> np.ndarray:
-    """Linkage (tokens - 1, 4) that joins the tokens of a word first, then neighbouring words, halves of halves, and at last the texts.
+def partition_tree(word_ids: tuple[int, ...], causal: tuple[int, ...] = ()) -> np.ndarray:
+    """Linkage (tokens - 1, 4) that joins the tokens of a word first, then neighbouring words, halves of halves.
 
     Args:
-        word_ids: Number of the word of each token, for every text.
+        word_ids: Number of the word of each token.
+        causal: The same of a second text that is written from left to right, joined to the first one at last. Its tokens are parted
+            behind the largest power of two, so that what is joined at its beginning does not depend on how it goes on.
     """
-    count = sum(map(len, word_ids))
+    count = len(word_ids) + len(causal)
     links: list[tuple[float, float, float, float]] = []
     sizes = dict.fromkeys(range(count), 1)
 
-    def join(nodes: list[int], height: float) -> int:
+    def join(nodes: list[int], height: float, halves: bool = True) -> int:
         if len(nodes) == 1:
             return nodes[0]
-        middle = (len(nodes) + 1) // 2
-        left, right = join(nodes[:middle], height), join(nodes[middle:], height)
+        middle = (len(nodes) + 1) // 2 if halves else 2 ** ((len(nodes) - 1).bit_length() - 1)
+        left, right = join(nodes[:middle], height, halves), join(nodes[middle:], height, halves)
         node = count + len(links)
         sizes[node] = sizes[left] + sizes[right]
         links.append((float(left), float(right), height + len(links) * 1e-6, float(sizes[node])))
         return node
 
-    tokens, texts = iter(range(count)), []
-    for numbers in word_ids:
+    def join_words(numbers: tuple[int, ...], first: int, halves: bool) -> int:
         words: dict[int, list[int]] = {}
-        for word in numbers:
-            words.setdefault(word, []).append(next(tokens))
-        texts.append(join([join(members, 0.5) for members in words.values()], 1.0))
-    join(texts, 2.0)
+        for token, word in enumerate(numbers, first):
+            words.setdefault(word, []).append(token)
+        return join([join(tokens, 0.5, halves) for tokens in words.values()], 1.0, halves)
+
+    texts = [join_words(word_ids, 0, True)]
+    if causal:
+        join([*texts, join_words(causal, len(word_ids), False)], 2.0)
     return np.array(links).reshape(-1, 4)
 
 

@@ -18,6 +18,7 @@ from models.translator import Translator
 from tests.xai.conftest import SENTENCES
 from xai import METHODS, TRANSLATION_METHODS, embedded_translation, sequence_gradients
 from xai.forced_pair import explaining, force
+from xai.lime_values import KERNEL_WIDTH, exponential_kernel, sample_masks, sample_prefix_masks
 from xai.masking import mask_id, token_owners
 from xai.sequence_attribution import ATTENTION_SHARE
 from xai.sequence_gradients import sequence_saliency
@@ -70,16 +71,13 @@ def test_without_a_hypothesis_the_models_own_is_explained(tiny_translator: Trans
 
 
 @pytest.mark.parametrize("method", TRANSLATION_METHODS)
-@pytest.mark.parametrize(("before", "after"), [("我们喝茶。", "我们喝书两本"), ("Wir trinken Tee", "Wir trinken heute keinen Tee")])
+@pytest.mark.parametrize(("before", "after"), [("我们喝茶。", "我们喝书两本"), ("Wir trinken heute Tee", "Wir trinken heute im Garten keinen Tee")])
 def test_what_comes_later_changes_nothing_before(tiny_translator: Translator, method: str, before: str, after: str) -> None:
     settings: dict[str, Any] = {"max_evals": 4_000} if method == "shap" else {}
     first, second = (explain(tiny_translator, method, (SOURCE, text), **settings) for text in (before, after))
     same = sum(1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], zip(first.target.input_ids, second.target.input_ids, strict=False)))
     rows = sum(1 for places in first.target.positions if places[-1] < same)
     assert rows >= 2
-    if method == "lime":  # its neighbours are drawn over all tokens
-        assert first.values[:rows] == pytest.approx(second.values[:rows], abs=1e-5)
-        return
     for name in ("source_scores", "values", "base_values"):
         assert getattr(first, name)[:rows] == pytest.approx(getattr(second, name)[:rows], abs=1e-4), name
     assert first.prefix_scores[:rows, :rows] == pytest.approx(second.prefix_scores[:rows, :rows], abs=1e-4)
@@ -182,15 +180,30 @@ def test_shap_equals_owen_values_by_definition(tiny_translator: Translator) -> N
             known[members] = output(np.isin(np.arange(output.features), list(members)))[0]
         return known[members]
 
-    tree = partition_tree(result.source.word_ids, result.target.word_ids)
+    tree = partition_tree(result.source.word_ids, causal=result.target.word_ids)
     expected = owen_values(worth, tree, output.features).T
     assert np.hstack([result.source_scores, result.prefix_scores]) == pytest.approx(expected, abs=1e-5)
 
 
 def test_tree_of_two_texts_joins_them_last() -> None:
-    tree = partition_tree((0, 0, 1), (0, 1))
+    tree = partition_tree((0, 0, 1), causal=(0, 1))
     assert tree[:, :2].astype(int).tolist() == [[0, 1], [5, 2], [3, 4], [6, 7]]
     assert tree[-1, 3] == 5
+
+
+@pytest.mark.parametrize("count", range(1, 12))
+def test_what_is_joined_at_the_beginning_does_not_depend_on_how_it_goes_on(count: int) -> None:
+    """The sets of leaves under the nodes of a tree, cut to the first words, are those of the tree of the first words."""
+
+    def groups(words: int) -> set[frozenset[int]]:
+        tree = partition_tree((0,), causal=tuple(range(words)))
+        under = {leaf: frozenset({leaf}) for leaf in range(words + 1)}
+        for node, (left, right) in enumerate(tree[:, :2].astype(int), words + 1):
+            under[node] = under[left] | under[right]
+        return {frozenset(leaf for leaf in leaves if leaf <= count) for leaves in under.values()}
+
+    for more in range(count, 20):
+        assert groups(more) - {frozenset()} == groups(count)
 
 
 @pytest.mark.parametrize("row", [0, 3])
@@ -198,11 +211,9 @@ def test_lime_of_a_row_sees_only_what_can_move_it(tiny_m2m100: Translator, row: 
     """The weights of a row against scikit-learn's ridge on the same masks without the columns of later tokens."""
     from sklearn.linear_model import Ridge
 
-    from xai.lime_values import KERNEL_WIDTH, exponential_kernel, sample_masks
-
     result = explain(tiny_m2m100, "lime", GOLD[0], num_samples=80, seed=3)
     output = MaskedTranslation(force(tiny_m2m100, *GOLD[0], **LANGUAGES), range(len(result.target_tokens)))
-    kept = sample_masks(output.features, 80, 3)
+    kept = np.hstack([sample_masks(output.sources, 80, 3), sample_prefix_masks(output.targets, 80, 3)])
     columns = list(range(output.sources + row))
     shown = kept[:, columns]
     cosine = 1 - shown.sum(1) / np.sqrt(np.maximum(shown.sum(1), 1e-12) * len(columns))
@@ -210,6 +221,16 @@ def test_lime_of_a_row_sees_only_what_can_move_it(tiny_m2m100: Translator, row: 
     assert np.hstack([result.source_scores[row], result.prefix_scores[row, :row]]) == pytest.approx(fitted.coef_, abs=1e-6)
     assert result.base_values[row] == pytest.approx(fitted.intercept_, abs=1e-6)
     assert (result.r_squared <= 1).all()
+
+
+def test_masks_of_a_prefix_do_not_depend_on_what_follows() -> None:
+    short, long = sample_prefix_masks(3, 400, 5), sample_prefix_masks(9, 400, 5)
+    assert np.array_equal(short, long[:, :3])
+    assert long[0].all()
+    assert 0.45 < long.mean() < 0.55
+    shares = long[1:].mean(1)
+    assert (np.histogram(shares, bins=4, range=(0, 1))[0] > 60).all(), "few and many are taken away alike"
+    assert sample_prefix_masks(0, 4, 5).shape == (4, 0)
 
 
 def test_lime_is_seeded(tiny_m2m100: Translator) -> None:

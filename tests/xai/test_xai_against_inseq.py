@@ -1,7 +1,7 @@
 """Gradients of translations against inseq (Sarti et al. 2023) on the same model and the very same ids.
 
 A check for developers: inseq is no requirement of the project. It is run in an environment of its own, with
-`pip install -r requirements.txt inseq pytest pytest-timeout`.
+`pip install -r requirements-dev.txt inseq`.
 """
 
 from __future__ import annotations
