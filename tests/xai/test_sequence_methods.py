@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -369,6 +370,15 @@ def test_progress_can_cancel(tiny_m2m100: Translator, method: str) -> None:
 
     with pytest.raises(Cancelled):
         explain(tiny_m2m100, method, GOLD[0], progress=stop)
+
+
+def test_many_at_once_get_the_numbers_of_one_alone(tiny_m2m100: Translator) -> None:
+    """One handle with one lock: visitors who explain at the same time take turns."""
+    asked = [(method, texts) for method in ("occlusion", "integrated_gradients", "cross_attention", "input_x_gradient") for texts in (*GOLD, TEXTS[3])]
+    alone = [explain(tiny_m2m100, method, texts).source_scores for method, texts in asked]
+    with ThreadPoolExecutor(6) as pool:
+        together = list(pool.map(lambda one: explain(tiny_m2m100, *one).source_scores, asked))
+    assert all(np.allclose(first, second, atol=1e-6) for first, second in zip(alone, together, strict=True))
 
 
 def test_shares_of_attention_are_no_log_probabilities(tiny_m2m100: Translator) -> None:
