@@ -1,4 +1,4 @@
-"""Noise on the sources of sentence pairs: typing errors, another case, split pieces; targets stay as they are."""
+"""Noise on the sources of sentence pairs: typing errors, another case, split and masked pieces; targets stay as they are."""
 
 from __future__ import annotations
 
@@ -21,11 +21,12 @@ class NoiseConfig:
     case: float = 0.0  # share of sources in lower case or capitals
     concatenation: float = 0.0  # share of pairs that are joined with another pair of their data set
     piece_split: float = 0.0  # chance of each piece of a source to be spelt as two smaller ones
+    masking: float = 0.0  # share of sources with masked pieces, each at a rate between 0 and 1: explanations take words away in this way
     strength: float = 0.15  # share of the words of a source with typing errors that have one
 
     def __post_init__(self) -> None:
         """Raises ConfigError for shares out of range."""
-        for name in ("typos", "case", "concatenation", "piece_split", "strength"):
+        for name in ("typos", "case", "concatenation", "piece_split", "masking", "strength"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ConfigError(f"noise {name} is {getattr(self, name)}, expected a share between 0 and 1.")
 
@@ -48,4 +49,9 @@ class PairNoise:
             if typos:
                 text = " ".join(add_typos(text.split(" "), self.config.strength, generator))
             input_ids = np.array(self.tokenizer(text, add_special_tokens=False)["input_ids"], dtype=np.int64)
-        return split_pieces(input_ids, self.splits, self.config.piece_split, generator) if self.splits else input_ids
+        if self.splits:
+            input_ids = split_pieces(input_ids, self.splits, self.config.piece_split, generator)
+        if self.config.masking and generator.random() < self.config.masking:
+            masked = generator.random(len(input_ids)) < generator.random()
+            input_ids = np.where(masked, self.tokenizer.mask_token_id, input_ids)
+        return input_ids

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,8 @@ from models.training.loop import LoopConfig, TrainingLoop
 from models.training.pair_noise import NoiseConfig
 from models.training.pairs import IGNORED, PairBatch, PairBatcher, PairSampling, PairTable
 from models.training.warm_start import warm_start
+
+ROUND = 128  # rows of the vocabulary layer are a multiple of it
 
 
 @dataclass(frozen=True)
@@ -73,8 +76,11 @@ def translation_loss(model: Any, batch: PairBatch, label_smoothing: float = 0.0,
     """Mean cross-entropy in nats of the target tokens, of the source or of given embeddings of it; only target tokens go through the vocabulary layer."""
     source = {"input_ids": batch.input_ids} if embeds is None else {"inputs_embeds": embeds}
     hidden = model.model(**source, attention_mask=batch.attention_mask, decoder_input_ids=batch.decoder_input_ids, use_cache=False).last_hidden_state
-    kept = batch.labels != IGNORED
-    return cross_entropy(model.lm_head(hidden[kept]).float(), batch.labels[kept], label_smoothing=label_smoothing)
+    labels = batch.labels.flatten()
+    kept = labels != IGNORED
+    # A round number of rows: matrix kernels on a CPU are compiled for every new shape.
+    rows = torch.argsort(~kept, stable=True)[: math.ceil(int(kept.sum()) / ROUND) * ROUND]
+    return cross_entropy(model.lm_head(hidden.flatten(0, 1)[rows]).float(), labels[rows], ignore_index=IGNORED, label_smoothing=label_smoothing)
 
 
 def development_loss(model: Any, data: PairBatcher, indices: np.ndarray, *, device: str, tokens: int) -> float:

@@ -172,6 +172,17 @@ def test_noise_on_a_source(tokenizer: Any, config: NoiseConfig, changed: Any) ->
         assert len(PairNoise(config, tokenizer)(ids, np.random.default_rng(0))) > len(ids)
 
 
+def test_masked_pieces_stand_where_the_others_stood(tokenizer: Any) -> None:
+    ids, mask = np.array(tokenizer("The dog is old. " * 4, add_special_tokens=False)["input_ids"]), tokenizer.mask_token_id
+    noise, generator = PairNoise(NoiseConfig(masking=1.0), tokenizer), np.random.default_rng(1)
+    draws = [noise(ids, generator) for _ in range(200)]
+    assert all((drawn[drawn != mask] == ids[drawn != mask]).all() for drawn in draws)
+    shares = np.array([(drawn == mask).mean() for drawn in draws])
+    assert shares.min() < 0.1 and shares.max() > 0.9 and 0.4 < shares.mean() < 0.6  # a rate of its own for every source
+    half = PairNoise(NoiseConfig(masking=0.5), tokenizer)
+    assert 0.3 < np.mean([(half(ids, generator) != ids).any() for _ in range(200)]) < 0.7
+
+
 def test_typing_errors_touch_some_words(tokenizer: Any) -> None:
     text = "The apple house is very old today"
     ids = np.array(tokenizer(text, add_special_tokens=False)["input_ids"])
@@ -180,7 +191,7 @@ def test_typing_errors_touch_some_words(tokenizer: Any) -> None:
     assert sum(one == other for one, other in zip(said.split(), text.split(), strict=True)) >= 2
 
 
-@pytest.mark.parametrize("name", ["typos", "case", "concatenation", "piece_split", "strength"])
+@pytest.mark.parametrize("name", ["typos", "case", "concatenation", "piece_split", "masking", "strength"])
 def test_shares_out_of_range(name: str) -> None:
     with pytest.raises(ConfigError, match=f"noise {name} is 1.5, expected a share between 0 and 1"):
         NoiseConfig(**{name: 1.5})
