@@ -10,7 +10,7 @@ import numpy as np
 from models.data.pack import PackedCorpus
 from models.errors import ConfigError
 
-POOL = 64  # batches sorted by length together: larger wastes less padding, smaller mixes better
+POOL = 64  # batches sorted by length together, times sides²: larger wastes less padding, smaller mixes better
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class BatchPlan:
         """Plans batches.
 
         Args:
-            lengths: Padded length contribution of each row, special tokens included (rows,).
+            lengths: Tokens of each row, special ones included (rows,); of each side, which are padded apart, for pairs (rows, sides).
             weights: Relative frequency of each row (rows,).
             epoch_rows: Rows drawn in one epoch.
             tokens: Most tokens in a batch, padding included.
@@ -48,9 +48,10 @@ class BatchPlan:
         """
         if not len(lengths):
             raise ConfigError("There is no row to train on; check the datasets and splits of the configuration.")
-        if int(lengths.max()) > tokens:
-            raise ConfigError(f"A batch holds {tokens} tokens, but a row has {int(lengths.max())}; raise batch_tokens.")
-        self.lengths, self.tokens, self.seed, self.epoch_rows = lengths, tokens, seed, epoch_rows
+        longest = int(lengths.reshape(len(lengths), -1).sum(1).max())
+        if longest > tokens:
+            raise ConfigError(f"A batch holds {tokens} tokens, but a row has {longest}; raise batch_tokens.")
+        self.lengths, self.tokens, self.seed, self.epoch_rows = lengths.reshape(len(lengths), -1), tokens, seed, epoch_rows
         self.expected = weights / weights.sum() * epoch_rows
         self.padded = self.real = 0
 
@@ -73,12 +74,11 @@ class BatchPlan:
         marks = np.floor(np.cumsum(self.expected[order]) + generator.random())
         counts = np.diff(marks, prepend=np.floor(generator.random())).clip(min=0).astype(int)
         rows = generator.permutation(np.repeat(order, counts))
-        per_pool = max(1, int(POOL * self.tokens / max(1.0, float(self.lengths[rows].mean()))))
+        per_pool = max(1, int(POOL * self.lengths.shape[1] ** 2 * self.tokens / max(1.0, float(self.lengths[rows].sum(1).mean()))))
         batches: list[np.ndarray] = []
         for start in range(0, len(rows), per_pool):
             pool = rows[start : start + per_pool]
-            pool = pool[np.argsort(self.lengths[pool], kind="stable")]
-            batches.extend(self._cut(pool))
+            batches.extend(self._cut(pool[self._order(self.lengths[pool])]))
         return [batches[index] for index in generator.permutation(len(batches))]
 
     def padding_waste(self, epochs: int = 1) -> float:
@@ -87,17 +87,24 @@ class BatchPlan:
         for epoch in range(epochs):
             for batch in self.epoch(epoch):
                 real += int(self.lengths[batch].sum())
-                padded += int(self.lengths[batch].max()) * len(batch)
+                padded += int(self.lengths[batch].max(0).sum()) * len(batch)
         return 100 * (1 - real / padded)
 
+    def _order(self, lengths: np.ndarray) -> np.ndarray:
+        """Rows by the length of the first side; for pairs in bands of it, and in a band by the other side, up and down in turn."""
+        first, others = lengths[:, 0] // lengths.shape[1], lengths[:, 1:].sum(1)
+        return np.lexsort((np.where(first % 2, -others, others), first))
+
     def _cut(self, pool: np.ndarray) -> list[np.ndarray]:
-        """Rows sorted by length, cut so that rows × longest stays within the token budget."""
-        batches, start = [], 0
-        for end in range(1, len(pool) + 1):
-            if end == len(pool) or (end - start + 1) * int(self.lengths[pool[end]]) > self.tokens:
+        """Rows sorted by length, cut so that rows × longest of every side stays within the token budget."""
+        batches, start, longest = [], 0, [0] * self.lengths.shape[1]
+        for end, lengths in enumerate(self.lengths[pool].tolist()):
+            wider = [max(pair) for pair in zip(longest, lengths, strict=True)]
+            if (end - start + 1) * sum(wider) > self.tokens:
                 batches.append(pool[start:end])
-                start = end
-        return batches
+                start, wider = end, lengths
+            longest = wider
+        return [*batches, pool[start:]]
 
 
 def sampling_weights(corpus: PackedCorpus, rows: np.ndarray, sampling: Sampling) -> np.ndarray:

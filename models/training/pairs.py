@@ -111,8 +111,9 @@ class PairTable:
         return len(self.source)
 
     def lengths(self) -> np.ndarray:
-        """Tokens of source and target with special ones (pairs,)."""
-        return np.asarray(self.corpus.rows["length"][self.source].astype(np.int64) + self.corpus.rows["length"][self.target] + 4)
+        """Tokens of source and target as they stand in a batch, special ones included (pairs, 2)."""
+        lengths = self.corpus.rows["length"].astype(np.int64)
+        return np.stack([lengths[self.source] + 2, lengths[self.target] + 1], axis=1)
 
     def weights(self, sampling: PairSampling) -> np.ndarray:
         """Relative frequency of each pair (pairs,): n^(1/T) over directions, times the weight of its data set.

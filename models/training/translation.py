@@ -86,11 +86,12 @@ def translation_loss(model: Any, batch: PairBatch, label_smoothing: float = 0.0,
 def development_loss(model: Any, data: PairBatcher, indices: np.ndarray, *, device: str, tokens: int) -> float:
     """Mean over directions of the cross-entropy in nats a target token."""
     sums, counts = np.zeros(len(data.table.directions)), np.zeros(len(data.table.directions))
+    lengths = data.table.lengths().sum(1)
     with torch.inference_mode():
         for direction in range(len(sums)):
             own = indices[data.table.direction[indices] == direction]
-            own = own[np.argsort(data.table.lengths()[own], kind="stable")]
-            for part in np.array_split(own, max(1, int(data.table.lengths()[own].sum() // tokens))):
+            own = own[np.argsort(lengths[own], kind="stable")]
+            for part in np.array_split(own, max(1, int(lengths[own].sum() // tokens))):
                 if len(part):
                     batch = data.batch(part, 0, 0, device)
                     count = int((batch.labels != IGNORED).sum())

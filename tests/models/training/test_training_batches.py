@@ -73,6 +73,24 @@ def test_padding_waste_by_hand() -> None:
     assert uniform_plan(np.array([2, 4]), tokens=7).padding_waste() == pytest.approx(0.0)
 
 
+def test_both_sides_of_pairs_are_padded_apart() -> None:
+    # Two pairs in one batch: sources 2 and 4, targets 6 and 3, so 15 real tokens in 2 × (4 + 6) positions.
+    assert uniform_plan(np.array([[2, 6], [4, 3]]), tokens=20).padding_waste() == pytest.approx(25.0)
+    assert uniform_plan(np.array([[2, 6], [4, 3]]), tokens=19).padding_waste() == pytest.approx(0.0)
+
+
+def test_pairs_of_two_lengths_waste_little() -> None:
+    first = realistic_lengths()
+    second = (first * np.random.default_rng(6).lognormal(0, 0.25, len(first))).astype(np.int64).clip(3, 128)
+    sides = np.stack([first, second], axis=1)
+    plan = uniform_plan(sides)
+    batches = plan.epoch(0)
+    assert max(len(batch) * int(sides[batch].max(0).sum()) for batch in batches) <= 4_096
+    assert sorted(np.concatenate(batches)) == list(range(len(first)))
+    by_sum = sum(int(sides[batch].max(0).sum()) * len(batch) for batch in uniform_plan(sides.sum(1)).epoch(0))
+    assert plan.padding_waste() < 10 < 100 * (1 - sides.sum() / by_sum)  # one key for both sides pads each of them
+
+
 def test_buckets_cut_where_the_next_row_would_not_fit() -> None:
     # Sorted: 2 2 3 | 5 5 | 9 within ten tokens, since 4 rows × 5 = 20 and 3 rows × 9 = 27 are too many.
     lengths = np.array([5, 2, 9, 3, 5, 2])
