@@ -39,11 +39,13 @@ class Cells:
     Attributes:
         counts: Rows in each cell (groups, cells).
         means: Mean over the rows of a cell of what is measured, so that a metric of all rows is exact (groups, cells).
+        rows: Number of the cell of each row (rows,).
         measures: The metrics that are functions of these.
     """
 
     counts: np.ndarray
     means: np.ndarray
+    rows: np.ndarray
     measures: dict[str, Measure]
 
     def __post_init__(self) -> None:
@@ -66,7 +68,7 @@ class Cells:
     def pooled(self) -> Cells:
         """All groups as one."""
         counts = self.counts.sum(0, keepdims=True)
-        return Cells(counts, (self.counts * self.means).sum(0, keepdims=True) / np.maximum(counts, 1), self.measures)
+        return Cells(counts, (self.counts * self.means).sum(0, keepdims=True) / np.maximum(counts, 1), self.rows, self.measures)
 
 
 def count_cells(groups: np.ndarray, cells: np.ndarray, group_count: int, cell_count: int) -> np.ndarray:
@@ -100,6 +102,27 @@ def resample_cells(counts: np.ndarray, *, resamples: int = RESAMPLES, seed: int 
     return draws
 
 
+def tabulate(
+    groups: np.ndarray, cells: np.ndarray, group_count: int, cell_count: int, measures: dict[str, Measure], values: np.ndarray | None = None
+) -> Cells:
+    """Counts the rows, and takes the means of what is measured in each cell where it is given.
+
+    Args:
+        groups: Number of the group of each row (rows,); rows with a negative one belong to none.
+        cells: Number of the cell of each row (rows,).
+        group_count: Groups there are.
+        cell_count: Cells there are.
+        measures: The metrics that are functions of the cells.
+        values: What each row adds (rows,).
+    """
+    counts = count_cells(groups, cells, group_count, cell_count)
+    if values is None:
+        return Cells(counts, np.zeros(counts.shape), cells, measures)
+    member = groups >= 0
+    sums = np.bincount(groups[member].astype(np.int64) * cell_count + cells[member], weights=values[member], minlength=counts.size)
+    return Cells(counts, sums.reshape(counts.shape) / np.maximum(counts, 1), cells, measures)
+
+
 def confusion_cells(groups: np.ndarray, labels: np.ndarray, predictions: np.ndarray, classes: Sequence[str], group_count: int) -> Cells:
     """Rows by gold and predicted class: macro_f1, accuracy, precision and recall of each class, and flip_rate where there are three classes.
 
@@ -121,8 +144,7 @@ def confusion_cells(groups: np.ndarray, labels: np.ndarray, predictions: np.ndar
     for number, name in enumerate(classes):
         measures[f"precision_{name}"] = Measure(on_confusion(_share(number, -2)), 100, True)
         measures[f"recall_{name}"] = Measure(on_confusion(_share(number, -1)), 100, True)
-    counts = count_cells(groups, labels.astype(np.int64) * size + predictions, group_count, size**2)
-    return Cells(counts, np.zeros(counts.shape), measures)
+    return tabulate(groups, labels.astype(np.int64) * size + predictions, group_count, size**2, measures)
 
 
 def confidence_cells(groups: np.ndarray, confidences: np.ndarray, correct: np.ndarray, group_count: int) -> Cells:
@@ -150,7 +172,7 @@ def confidence_cells(groups: np.ndarray, confidences: np.ndarray, correct: np.nd
         return _divide(per_bin(counts, means).sum(-1), counts.sum(-1))
 
     measures = {"ece": Measure(ece, 1, False), "confidence_gap": Measure(confidence_gap, 1, None)}
-    return _cells(groups, cells, confidences, group_count, size, measures)
+    return tabulate(groups, cells, group_count, size, measures, confidences)
 
 
 def brier_cells(groups: np.ndarray, probabilities: np.ndarray, labels: np.ndarray, group_count: int) -> Cells:
@@ -166,13 +188,7 @@ def brier_cells(groups: np.ndarray, probabilities: np.ndarray, labels: np.ndarra
     errors = (probabilities**2).sum(1) - 2 * own + 1
     cells = np.minimum((errors * (SQUARES / 2)).astype(np.int64), SQUARES - 1).clip(0)
     brier = Measure(lambda counts, means: _divide((counts * means).sum(-1), counts.sum(-1)), 1, False)
-    return _cells(groups, cells, errors, group_count, SQUARES, {"brier": brier})
-
-
-def _cells(groups: np.ndarray, cells: np.ndarray, values: np.ndarray, group_count: int, cell_count: int, measures: dict[str, Measure]) -> Cells:
-    counts, member = count_cells(groups, cells, group_count, cell_count), groups >= 0
-    sums = np.bincount(groups[member].astype(np.int64) * cell_count + cells[member], weights=values[member], minlength=counts.size)
-    return Cells(counts, sums.reshape(counts.shape) / np.maximum(counts, 1), measures)
+    return tabulate(groups, cells, group_count, SQUARES, {"brier": brier}, errors)
 
 
 def _share(number: int, axis: int) -> Callable[[np.ndarray], np.ndarray]:

@@ -125,4 +125,4 @@ def test_an_empty_group_is_one_sentence() -> None:
 
 def test_counts_and_means_must_fit() -> None:
     with pytest.raises(InputError, match=r"Counts \(2, 3\) and means \(2, 4\)"):
-        Cells(np.zeros((2, 3)), np.zeros((2, 4)), {})
+        Cells(np.zeros((2, 3)), np.zeros((2, 4)), np.zeros(0), {})
