@@ -131,7 +131,7 @@ def _read_separated(text: bytes, name: str, delimiter: str) -> arrow.Table:
         if faults:  # only one thread counts the rows
             faults.clear()
             read(threads=False)
-    except arrow.ArrowInvalid as error:
+    except (arrow.ArrowInvalid, csv.Error) as error:
         raise InputError(f"{name} is not a table ({error}); quote cells with line breaks, and check that the file is whole.") from error
     if faults:
         numbers = ", ".join(str(number) for number, _, _ in faults[:SHOWN]) + (f" and {len(faults) - SHOWN} more" if len(faults) > SHOWN else "")

@@ -71,6 +71,7 @@ def test_types_are_not_guessed_from_the_beginning() -> None:
     ("a.csv", b"text,label,text\na,b,c\n", "names the column 'text' 2 times"),
     ("a.csv", b"text,label\na,b\nc\nd,e\nf,g,h\n", r"has 1 cells in row 3, 5 \(the header is row 1\), expected 2"),
     ("a.csv", b"text,label\n" + "schön,b\n".encode() + "schön,b\n".encode("latin-1"), r"line 3 is not UTF-8 \(byte"),
+    ("a.csv", b'"te"xt,label\na,b\n', "a.csv is not a table"),
     ("a.csv", b"text,label\na\x00,b\n", "line 2 has a NUL character"),
     ("a.jsonl", b'{"text": "a"}\n{"text": "b', "line 2 is not JSON"),
     ("a.jsonl", b'{"text": ["a"]}\n', "line 1 is not an object of plain values"),
