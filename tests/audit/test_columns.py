@@ -58,7 +58,7 @@ def test_ten_thousand_groups() -> None:
 
 @pytest.mark.parametrize(("change", "columns", "minimum", "sentence"), [
     (("label,", "gold,"), AuditColumns(), 1, "has no column 'label'; its columns are text, gold"),
-    ((" neutral ", "neither"), AuditColumns(), 1, "Row 2 of a.csv has the prediction 'neither', which is no label of the table; expected one of negative, neutral"),
+    ((" neutral ", "neither"), AuditColumns(), 1, "Row 2 of a.csv has the prediction 'neither', which is no label of the table; expected one of"),
     (("0.7", "1.7"), AuditColumns(), 1, "Row 1 of a.csv has the value 1.7 in p_positive; give probabilities between 0 and 1"),
     (("0.7", "nan"), AuditColumns(), 1, "Row 1 of a.csv has the value nan in p_positive"),
     (("0.7", "much"), AuditColumns(), 1, "has a value in p_positive that is no number"),
