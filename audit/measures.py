@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from models.errors import InputError
-from models.metrics import RESAMPLES, accuracy, flip_rate, macro_f1
+from models.metrics import RESAMPLES, accuracy, flip_rate, macro_f1, resample
 
 BINS = 15  # bins of confidence of the expected calibration error (Guo et al. 2017)
 FINE = 20  # cells a bin: a resample knows confidences to 1/300
@@ -88,17 +88,12 @@ def count_cells(groups: np.ndarray, cells: np.ndarray, group_count: int, cell_co
 def resample_cells(counts: np.ndarray, *, resamples: int = RESAMPLES, seed: int | Sequence[int] = 1) -> np.ndarray:
     """Counts of the rows of one group drawn with replacement (resamples, cells); only cells that hold rows are drawn.
 
-    Drawing rows and counting them is one multinomial draw over the cells (Efron & Tibshirani 1993, chapter 6).
-
     Raises:
         InputError: The group is empty.
     """
-    total = int(counts.sum())
-    if not total:
-        raise InputError("There is no row to measure; a group needs at least one.")
     held = np.flatnonzero(counts)
     draws = np.zeros((resamples, len(counts)), dtype=np.int64)
-    draws[:, held] = np.random.default_rng(seed).multinomial(total, counts[held] / total, size=resamples)
+    draws[:, held] = resample(counts[held], resamples=resamples, seed=seed)
     return draws
 
 

@@ -62,8 +62,8 @@ def flip_rate(confusion: np.ndarray) -> Any:
 METRICS: dict[str, Metric] = {"macro_f1": macro_f1, "accuracy": accuracy, "flip_rate": flip_rate}
 
 
-def resample(confusion: np.ndarray, *, resamples: int = RESAMPLES, seed: int = 1) -> np.ndarray:
-    """Bootstrap resamples of confusion counts (resamples, gold, predicted).
+def resample(confusion: np.ndarray, *, resamples: int = RESAMPLES, seed: int | Sequence[int] = 1) -> np.ndarray:
+    """Bootstrap resamples of confusion counts, or of others, of any shape (resamples, ...).
 
     Drawing rows with replacement and counting them is one multinomial draw over the cells (Efron & Tibshirani 1993,
     chapter 6), so no resample ever touches a row.
