@@ -108,7 +108,7 @@ def adjust(p_values: Sequence[float]) -> list[float]:
 def range_p_value(values: np.ndarray, draws: np.ndarray) -> float:
     """Chance of a range of the groups as large as this if all had one value (0-1).
 
-    The deviations of the resamples from the values stand for the noise of the groups, as in a test of the studentised range.
+    The deviations of the resamples from the values stand for the noise of the groups.
 
     Args:
         values: (groups,).

@@ -73,7 +73,7 @@ class AuditReport:
         overall: All measured rows together.
         by_culture: Every group, by its name.
         gaps: Best against worst group by metric.
-        left_out: Rows that were not measured, by reason; `groups below …` counts rows too.
+        left_out: Rows that were not measured, by reason; those of `small` groups are not among them.
         small: Groups that were not measured, with their rows.
         items: Items of a parallel table, or None.
         signature: Hash of the data, settings, seed and versions.
