@@ -15,6 +15,7 @@ page = st.navigation(
             st.Page("pages/explore/sentiment.py", title=text("page-sentiment"), icon=":material/mood:", url_path="sentiment"),
             st.Page("pages/explore/translation.py", title=text("page-translation"), icon=":material/translate:", url_path="translation"),
         ],
+        text("nav-audit"): [st.Page("pages/audit/cultures.py", title=text("page-cultures"), icon=":material/balance:", url_path="cultures")],
         text("nav-library"): [st.Page("pages/library/models.py", title=text("page-models"), icon=":material/deployed_code:", url_path="models")],
     }
 )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 import pyarrow as arrow
@@ -27,30 +28,46 @@ class AuditColumns:
     cultures: tuple[str, ...] = ("culture",)  # of several, the intersections are the groups
     text: str = "text"
     item: str = ""  # key of the content that stands in several cultures; "" where the table is not parallel
+    source_language: str = "source_language"  # of translations, whose text is the source, label the reference, prediction the hypothesis
+    target_language: str = "target_language"
+    features: tuple[str, ...] = ()  # further columns in which slices are looked for: domain, tags
+    annotators: tuple[str, ...] = ()  # labels by single people, for the human ceiling
 
 
 @dataclass(frozen=True)
-class MeasuredRows:
-    """Rows as numbers.
+class GroupedRows:
+    """Rows by group.
 
     Attributes:
         names: Of the groups, sorted (groups,).
-        classes: Of labels and predictions.
         groups: Number of the group of each row (rows,); -1 for a row that is left out or whose group is too small.
-        labels, predictions: Number of the class of each row (rows,); anything where the row is left out.
-        probabilities: Of each class (rows, classes), 0-1, or None where the table has none.
         left_out: Why rows are not measured, and how many.
         small: Groups below the smallest size, with their rows.
     """
 
     names: tuple[str, ...]
-    classes: tuple[str, ...]
     groups: np.ndarray
+    left_out: dict[str, int]
+    small: dict[str, int]
+
+
+@dataclass(frozen=True)
+class MeasuredRows(GroupedRows):
+    """Rows of a classification as numbers.
+
+    Attributes:
+        classes: Of labels and predictions.
+        labels, predictions: Number of the class of each row (rows,); anything where the row is left out.
+        probabilities: Of each class (rows, classes), 0-1, or None where the table has none.
+    """
+
+    classes: tuple[str, ...]
     labels: np.ndarray
     predictions: np.ndarray
     probabilities: np.ndarray | None
-    left_out: dict[str, int]
-    small: dict[str, int]
+
+
+Rows = TypeVar("Rows", bound=GroupedRows)
 
 
 def measure_rows(table: AuditTable, columns: AuditColumns, *, minimum_group: int) -> MeasuredRows:
@@ -59,14 +76,44 @@ def measure_rows(table: AuditTable, columns: AuditColumns, *, minimum_group: int
     Raises:
         InputError: A column is missing, a prediction is no label of the table, a probability is none, there are too many classes, or no group is large enough.
     """
-    cells = {name: table.texts(name) for name in (columns.label, columns.prediction, *columns.cultures)}
-    empty = {name: np.asarray(compute.equal(compute.utf8_trim_whitespace(column), "")) for name, column in cells.items()}
-    left_out = {f"empty {name}": int(missing.sum()) for name, missing in empty.items() if missing.any()}
+    whole, left_out = _whole_rows(table, (columns.label, columns.prediction, *columns.cultures))
+    classes, labels, predictions = _classes(table, table.texts(columns.label), table.texts(columns.prediction), whole)
+    grouped = _group(table, columns, whole, left_out, minimum_group)
+    return MeasuredRows(**vars(grouped), classes=classes, labels=labels, predictions=predictions, probabilities=_probabilities(table, classes, whole))
+
+
+def group_rows(table: AuditTable, columns: AuditColumns, needed: Sequence[str], *, minimum_group: int) -> GroupedRows:
+    """Groups of the rows that have something in each of the columns needed.
+
+    Raises:
+        InputError: A column is missing, or no group is large enough.
+    """
+    return _group(table, columns, *_whole_rows(table, (*needed, *columns.cultures)), minimum_group)
+
+
+def keep_largest(rows: Rows, most: int) -> Rows:
+    """The largest groups; the others are counted as left out."""
+    if len(rows.names) <= most:
+        return rows
+    sizes = np.bincount(rows.groups[rows.groups >= 0], minlength=len(rows.names))
+    kept = np.sort(np.argsort(-sizes, kind="stable")[:most])
+    place = np.full(len(rows.names) + 1, -1)
+    place[kept] = np.arange(most)
+    left_out = {**rows.left_out, f"groups beyond the {most} largest": int(sizes.sum() - sizes[kept].sum())}
+    return replace(rows, names=tuple(rows.names[number] for number in kept), groups=place[rows.groups], left_out=left_out)
+
+
+def _whole_rows(table: AuditTable, needed: Sequence[str]) -> tuple[np.ndarray, dict[str, int]]:
+    """Which rows have something in all columns needed (rows,), and how many lack which."""
+    empty = {name: np.asarray(compute.equal(compute.utf8_trim_whitespace(table.texts(name)), "")) for name in dict.fromkeys(needed)}
     whole = ~np.logical_or.reduce(list(empty.values()))
     if not whole.any():
-        raise InputError(f"No row of {table.name} has all of {', '.join(cells)}; fill these columns or name others.")
-    classes, labels, predictions = _classes(table, cells[columns.label], cells[columns.prediction], whole)
-    names, groups = _groups([cells[name] for name in columns.cultures], whole)
+        raise InputError(f"No row of {table.name} has all of {', '.join(empty)}; fill these columns or name others.")
+    return whole, {f"empty {name}": int(missing.sum()) for name, missing in empty.items() if missing.any()}
+
+
+def _group(table: AuditTable, columns: AuditColumns, whole: np.ndarray, left_out: dict[str, int], minimum_group: int) -> GroupedRows:
+    names, groups = _groups([table.texts(name) for name in columns.cultures], whole)
     sizes = np.bincount(groups[whole], minlength=len(names))
     kept = np.flatnonzero(sizes >= minimum_group)
     if not len(kept):
@@ -74,8 +121,7 @@ def measure_rows(table: AuditTable, columns: AuditColumns, *, minimum_group: int
     place = np.full(len(names) + 1, -1)
     place[kept] = np.arange(len(kept))
     small = {names[number]: int(sizes[number]) for number in np.flatnonzero((sizes > 0) & (sizes < minimum_group))}
-    return MeasuredRows(tuple(names[number] for number in kept), classes, place[np.where(whole, groups, -1)], labels, predictions,
-                        _probabilities(table, classes, whole), left_out, small)
+    return GroupedRows(tuple(names[number] for number in kept), place[np.where(whole, groups, -1)], left_out, small)
 
 
 def _codes(column: arrow.ChunkedArray) -> tuple[list[str], np.ndarray]:

@@ -17,6 +17,11 @@ SQUARES = 400  # cells of the Brier score: a resample knows it to 1/200
 Values = Callable[[np.ndarray, np.ndarray], np.ndarray]  # counts and means (..., cells) -> values (...), NaN where there is nothing to measure
 
 
+def count_rows(counts: np.ndarray) -> np.ndarray:
+    """Rows of each group (...,) from counts of cells (..., cells)."""
+    return np.asarray(counts.sum(-1))
+
+
 @dataclass(frozen=True)
 class Measure:
     """A metric of one group.
@@ -25,11 +30,13 @@ class Measure:
         values: Its values from the rows in each cell and the mean of what they add.
         scale: 100 for percent, 1 for probabilities and ratios.
         higher_is_better: Which end is the best; None where nearest to 0 is.
+        support: Rows the metric rests on (groups,), from counts of cells (groups, cells).
     """
 
     values: Values
     scale: float
     higher_is_better: bool | None
+    support: Callable[[np.ndarray], np.ndarray] = count_rows
 
 
 @dataclass(frozen=True)
@@ -63,7 +70,23 @@ class Cells:
         for group, (counts, means) in enumerate(zip(self.counts, self.means, strict=True)):
             drawn = resample_cells(counts, resamples=resamples, seed=[seed, group])
             columns.append({name: measure.values(drawn, means) for name, measure in self.measures.items()})
-        return {name: np.stack([column[name] for column in columns], axis=1) for name in self.measures}
+        return self.loosen({name: np.stack([column[name] for column in columns], axis=1) for name in self.measures}, seed=seed)
+
+    def loosen(self, draws: dict[str, np.ndarray], *, seed: int) -> dict[str, np.ndarray]:
+        """The draws (resamples, groups); where no resample of a group differs, they vary by what its few rows do not show.
+
+        Thirty rows that are all right do not prove that every row is. What is missing from n rows may happen in a share of Beta(1, n) of all: its
+        97.5 % point is the bound of Clopper & Pearson (1934) for no case in n.
+        """
+        for name, measure in self.measures.items():
+            values, support = measure.values(self.counts, self.means), measure.support(self.counts)
+            for group in np.flatnonzero(np.isfinite(draws[name]).all(0) & (np.ptp(draws[name], axis=0) == 0)):
+                generator = np.random.default_rng([seed, int(group), 1])
+                chances = (generator.permutation(len(draws[name])) + 0.5) / len(draws[name])  # evenly over 0-1
+                share = measure.scale * (1 - chances ** (1 / max(1, support[group])))  # quantiles of Beta(1, n)
+                sign = -1 if values[group] >= measure.scale else 1 if values[group] <= 0 else generator.choice([-1, 1], size=len(share))
+                draws[name][:, group] = values[group] + sign * share
+        return draws
 
     def pooled(self) -> Cells:
         """All groups as one."""
@@ -133,12 +156,19 @@ def confusion_cells(groups: np.ndarray, labels: np.ndarray, predictions: np.ndar
     def on_confusion(metric: Callable[[np.ndarray], np.ndarray]) -> Values:
         return lambda counts, means: np.asarray(metric(counts.reshape(*counts.shape[:-1], size, size)), dtype=float)
 
-    measures = {"macro_f1": Measure(on_confusion(macro_f1), 100, True), "accuracy": Measure(on_confusion(accuracy), 100, True)}
+    def of_class(number: int, axis: int) -> Callable[[np.ndarray], np.ndarray]:
+        return lambda counts: np.asarray(counts.reshape(-1, size, size).sum(axis)[:, number])
+
+    def smallest_class(counts: np.ndarray) -> np.ndarray:
+        rows = counts.reshape(-1, size, size).sum(-1)
+        return np.asarray(np.where(rows > 0, rows, rows.max(-1, keepdims=True)).min(-1))
+
+    measures = {"macro_f1": Measure(on_confusion(macro_f1), 100, True, smallest_class), "accuracy": Measure(on_confusion(accuracy), 100, True)}
     if size == 3:
         measures["flip_rate"] = Measure(on_confusion(flip_rate), 100, False)
     for number, name in enumerate(classes):
-        measures[f"precision_{name}"] = Measure(on_confusion(_share(number, -2)), 100, True)
-        measures[f"recall_{name}"] = Measure(on_confusion(_share(number, -1)), 100, True)
+        measures[f"precision_{name}"] = Measure(on_confusion(_share(number, -2)), 100, True, of_class(number, -2))
+        measures[f"recall_{name}"] = Measure(on_confusion(_share(number, -1)), 100, True, of_class(number, -1))
     return tabulate(groups, labels.astype(np.int64) * size + predictions, group_count, size**2, measures)
 
 

@@ -74,7 +74,7 @@ def paired_draws(cells: Cells, parallel: Parallel, *, resamples: int = RESAMPLES
         counts[:, held] = weights.astype(np.float32) @ table
         counts = counts.reshape(-1, groups, size)
         found.append({name: measure.values(counts, cells.means) for name, measure in cells.measures.items()})
-    return {name: np.concatenate([block[name] for block in found]) for name in cells.measures}
+    return cells.loosen({name: np.concatenate([block[name] for block in found]) for name in cells.measures}, seed=seed)
 
 
 @dataclass(frozen=True)

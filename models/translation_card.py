@@ -81,7 +81,8 @@ def format_card(config: TranslationRunConfig, run: dict[str, Any], report: dict[
         "## Intended use\n\nResearch and teaching. Several of the data sets below allow research only, so does this model. Do not rely on a translation "
         "where a mistake costs something.",
         f"## Training\n\n{training['steps']:,} steps over {training['pairs']:,} pairs, {training['seconds'] / 60:.1f} minutes, padding "
-        f"{training['padding_percent']:.1f} %{early}. Settings, commit and every stage's figures: `run.yaml`.\n\n{_curve(report['learning_curve'])}",
+        f"{training['padding_percent']:.1f} %{early}. Settings, commit and every stage's figures: `run.yaml`.\n\n{_curve(report['learning_curve'])}"
+        + (f"\n\n{config.evaluation.note.strip()}" if config.evaluation.note.strip() else ""),
         f"## Results\n\n{_results(report)}",
         f"## Known limits\n\n{LIMITS.format(max_length=model['max_length'])}",
         f"## Training data\n\n{_data(report['training_data'])}",

@@ -20,7 +20,22 @@ from models.errors import InputError
 from models.metrics import RESAMPLES, Interval, interval
 
 UNSPACED = ("zh", "ja", "th", "lo", "km", "my", "yue", "wuu")  # languages written without spaces between words
-Scores = Callable[[np.ndarray], np.ndarray]  # sums of the sentences' statistics (draws, values) -> scores (draws,)
+Scores = Callable[[np.ndarray], np.ndarray]  # sums of the sentences' statistics (..., values) -> scores (...)
+
+
+@dataclass(frozen=True)
+class SentenceStatistics:
+    """What sentences add to a metric of the corpus, which is a function of the sums.
+
+    Attributes:
+        values: Statistics of each sentence (sentences, values).
+        scores: The metric from sums of them.
+        signature: How it was counted.
+    """
+
+    values: np.ndarray
+    scores: Scores
+    signature: str
 
 
 @dataclass(frozen=True)
@@ -67,9 +82,9 @@ def measure_translations(
     count = len(hypotheses)
     weights = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), size=resamples)
     metrics, signatures = {}, {}
-    for name, (statistics, scores, signature) in _statistics(hypotheses, references, target_language).items():
-        value = float(scores(statistics.sum(0, keepdims=True))[0])
-        metrics[name], signatures[name] = interval(value, scores(weights @ statistics)), signature
+    for name, counted in sentence_statistics(hypotheses, references, target_language).items():
+        value = float(counted.scores(counted.values.sum(0)))
+        metrics[name], signatures[name] = interval(value, counted.scores(weights @ counted.values)), counted.signature
     return TranslationMetrics(group, count, metrics, signatures)
 
 
@@ -78,25 +93,72 @@ def split_words(text: str, language: str) -> list[str]:
     return str(_tokenizer(language)(text)).split()
 
 
-def _statistics(hypotheses: Sequence[str], references: Sequence[str], language: str) -> dict[str, tuple[np.ndarray, Scores, str]]:
-    """For each metric: statistics of every sentence (sentences, values), the scores of sums of them, and a signature."""
-    unspaced = language.split("-")[0] in UNSPACED
-    found: dict[str, tuple[np.ndarray, Scores, str]] = {}
-    bleu = BLEU(tokenize=_bleu_tokenizer(language), force=True)  # says nothing of texts that end in a lone full stop
-    for name, metric in (("bleu", bleu), ("chrf", CHRF()), ("ter", TER(normalized=unspaced, asian_support=unspaced))):
+def sentence_statistics(hypotheses: Sequence[str], references: Sequence[str], target_language: str) -> dict[str, SentenceStatistics]:
+    """What every sentence adds to bleu, chrf, ter, length_ratio and rouge_l.
+
+    Args:
+        hypotheses: Translations by the model.
+        references: One reference for each.
+        target_language: Decides how text is cut into words.
+    """
+    unspaced = target_language.split("-")[0] in UNSPACED
+    bleu = BLEU(tokenize=_bleu_tokenizer(target_language), force=True)  # says nothing of texts that end in a lone full stop
+    metrics: dict[str, tuple[SacreMetric, Scores]] = {
+        "bleu": (bleu, bleu_scores), "chrf": (CHRF(), chrf_scores), "ter": (TER(normalized=unspaced, asian_support=unspaced), ter_scores)}
+    found = {}
+    for name, (metric, scores) in metrics.items():
         values = np.array(metric._extract_corpus_statistics(list(hypotheses), [list(references)]), dtype=np.float64)
-        found[name] = (values, _sacre_scores(metric), str(metric.get_signature()))
-    words = [(split_words(hypothesis, language), split_words(reference, language)) for hypothesis, reference in zip(hypotheses, references, strict=True)]
+        found[name] = SentenceStatistics(values, scores, str(metric.get_signature()))
+    words = [(split_words(hypothesis, target_language), split_words(reference, target_language))
+             for hypothesis, reference in zip(hypotheses, references, strict=True)]
     lengths = np.array([[len(hypothesis), len(reference)] for hypothesis, reference in words], dtype=np.float64)
     cut = f"tok:{bleu.tokenizer.signature()}"
-    found["length_ratio"] = (lengths, lambda sums: sums[:, 0] / np.maximum(sums[:, 1], 1), f"words|{cut}")
+    found["length_ratio"] = SentenceStatistics(lengths, lambda sums: np.asarray(sums[..., 0] / np.maximum(sums[..., 1], 1)), f"words|{cut}")
     common = np.array([[_rouge_l(*pair), 1.0] for pair in words])
-    found["rouge_l"] = (common, lambda sums: 100 * sums[:, 0] / sums[:, 1], f"F1 of the longest common subsequence, mean|{cut}")
+    found["rouge_l"] = SentenceStatistics(common, lambda sums: np.asarray(100 * sums[..., 0] / sums[..., 1]),
+                                          f"F1 of the longest common subsequence, mean|{cut}")
     return found
 
 
-def _sacre_scores(metric: SacreMetric) -> Scores:
-    return lambda sums: np.array([metric._compute_score_from_stats(row.tolist()).score for row in sums])
+def bleu_scores(sums: np.ndarray) -> np.ndarray:
+    """BLEU (0-100) of corpora (...,), as sacreBLEU computes it (Papineni et al. 2002; Post 2018).
+
+    The first order without a match counts as half a match, the second as a quarter and so on (exponential smoothing, Chen & Cherry 2014).
+
+    Args:
+        sums: Words of the hypotheses and of the references, matched n-grams and n-grams of the hypotheses of orders 1 to 4 (..., 10).
+    """
+    words, reference_words, matched, ngrams = sums[..., 0], sums[..., 1], sums[..., 2:6], sums[..., 6:]
+    missed = matched == 0
+    precisions = np.where(missed, 0.5 ** missed.cumsum(-1), matched) / np.maximum(ngrams, 1)
+    brevity = np.exp(np.minimum(1 - reference_words / np.maximum(words, 1), 0))
+    measurable = ~missed.all(-1) & (ngrams > 0).all(-1)
+    return np.where(measurable, 100 * brevity * np.exp(np.log(precisions).mean(-1)), 0.0)
+
+
+def chrf_scores(sums: np.ndarray) -> np.ndarray:
+    """chrF2 (0-100) of corpora (...,), as sacreBLEU computes it (Popovic 2015): mean precision and recall over the orders that both sides have.
+
+    Args:
+        sums: For each order 1 to 6 the character n-grams of the hypotheses, of the references, and the matched ones (..., 18).
+    """
+    said, expected, matched = sums[..., 0::3], sums[..., 1::3], sums[..., 2::3]
+    shared = (said > 0) & (expected > 0)
+    orders = np.maximum(shared.sum(-1), 1)
+    precision = np.where(shared, matched / np.maximum(said, 1), 0).sum(-1) / orders
+    recall = np.where(shared, matched / np.maximum(expected, 1), 0).sum(-1) / orders
+    above, below = (1 + CHRF.BETA**2) * precision * recall, CHRF.BETA**2 * precision + recall
+    return np.asarray(100 * np.divide(above, below, out=np.zeros(np.shape(above)), where=below > 0))
+
+
+def ter_scores(sums: np.ndarray) -> np.ndarray:
+    """TER (0 or more, 100 = as many edits as reference words) of corpora (...,), as sacreBLEU computes it (Snover et al. 2006).
+
+    Args:
+        sums: Edits and words of the references (..., 2).
+    """
+    edits, words = sums[..., 0], sums[..., 1]
+    return np.where(words > 0, 100 * edits / np.maximum(words, 1), 100.0 * (edits > 0))
 
 
 def _rouge_l(hypothesis: Sequence[str], reference: Sequence[str]) -> float:

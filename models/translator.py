@@ -18,6 +18,7 @@ from models.text import check_text, clean_text
 from models.tokens import TokenizedText, tokenize_checked
 
 DEFAULT_DECODING = DecodingConfig()
+SEARCH_SHARE = 2 / 3  # of the work of translating; the rest is scoring
 
 
 @dataclass(frozen=True)
@@ -131,7 +132,7 @@ class Translator:
             target_language: Language to translate into.
             num_beams: Width of the beam; ignored where `decoding` is given.
             decoding: All settings of the search.
-            progress: Called with (texts done, distinct texts); may raise Cancelled.
+            progress: Called with (texts done, distinct texts) while they are searched for and, from SEARCH_SHARE of them on, scored; may raise Cancelled.
 
         Raises:
             InputError: A text is empty, or the model does not translate this pair.
@@ -139,11 +140,13 @@ class Translator:
         """
         config = decoding or DecodingConfig(num_beams, min(num_beams, DEFAULT_DECODING.alternatives))
         sources = [self.tokenize_source(text, source_language, target_language) for text in texts]
-        found = search(self, [source.input_ids for source in sources], config, positions=self.max_length,
-                       prefix=self._target_prefix(target_language), progress=progress)
+        count = len({tuple(source.input_ids) for source in sources})
+        found = search(self, [source.input_ids for source in sources], config, positions=self.max_length, prefix=self._target_prefix(target_language),
+                       progress=lambda done, total: progress(int(SEARCH_SHARE * count * done / max(1, total)), count))
         hypotheses = [self._decode(beam) for beam in found]
         rows = [(source, text) for source, beam in zip(sources, hypotheses, strict=True) for text in beam]
-        scored = iter(self._score(rows, source_language, target_language, no_progress))
+        scored = iter(self._score(rows, source_language, target_language, lambda done, total: progress(
+            count if done >= total else int(count * (SEARCH_SHARE + (1 - SEARCH_SHARE) * done / total)), count)))
         translations = []
         for source, beam, ids in zip(sources, hypotheses, found, strict=True):
             room = config.room(len(source.input_ids), self.max_length)

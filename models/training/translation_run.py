@@ -34,6 +34,7 @@ class TranslationEvaluationConfig:
     num_beams: int = 4
     resamples: int = 1_000
     seed: int = 1
+    note: str = ""  # what the card says of this training beside its figures
 
 
 @dataclass(frozen=True)

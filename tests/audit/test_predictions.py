@@ -10,7 +10,8 @@ import pytest
 from sklearn.metrics import accuracy_score, f1_score
 
 from audit.columns import AuditColumns
-from audit.predictions import AuditConfig, AuditReport, audit_predictions
+from audit.predictions import audit_predictions
+from audit.report import AuditConfig, AuditReport
 from audit.table import AuditTable, parse_audit_table
 from models.errors import ConfigError, InputError
 
@@ -49,9 +50,9 @@ def report(rows: list[dict[str, Any]]) -> AuditReport:
 
 
 def test_groups_and_the_whole_are_those_of_scikit_learn(rows: list[dict[str, Any]], report: AuditReport) -> None:
-    assert [group.culture for group in report.by_culture] == ["de", "en", "fr"]
+    assert [group.group for group in report.by_culture] == ["de", "en", "fr"]
     for group in (*report.by_culture, report.overall):
-        own = [row for row in rows if row["culture"] == group.culture or (group.culture == "overall" and row["culture"] != "tiny")]
+        own = [row for row in rows if row["culture"] == group.group or (group.group == "overall" and row["culture"] != "tiny")]
         gold, said = ([row[name] for row in own] for name in ("label", "prediction"))
         assert group.count == len(own) == group.confusion.sum()
         assert group.metrics["accuracy"].value == pytest.approx(100 * accuracy_score(gold, said))
@@ -118,7 +119,7 @@ def test_budgets_decide_the_verdict(rows: list[dict[str, Any]]) -> None:
 def test_beyond_the_limit_the_largest_groups_are_measured() -> None:
     rows = [{"label": LABELS[number % 3], "prediction": LABELS[number % 2], "culture": f"c{culture}"} for culture in range(6) for number in range(30 + culture)]
     found = audit_predictions(table_of(rows), config=AuditConfig(most_groups=2))
-    assert [group.culture for group in found.by_culture] == ["c4", "c5"]
+    assert [group.group for group in found.by_culture] == ["c4", "c5"]
     assert found.left_out == {"groups beyond the 2 largest": 30 + 31 + 32 + 33}
 
 
@@ -136,3 +137,42 @@ def test_a_budget_of_an_unknown_metric_is_one_sentence(rows: list[dict[str, Any]
 def test_an_item_twice_is_named_by_its_rows(rows: list[dict[str, Any]]) -> None:
     with pytest.raises(InputError, match="Rows 1 and 1206 are both the item 'i0' in de"):
         audit_predictions(table_of([*rows, rows[0]]), AuditColumns(item="id"))
+
+
+def test_few_rows_that_are_all_right_do_not_prove_that_there_is_no_gap() -> None:
+    def perfect(count: int) -> AuditReport:
+        return audit_predictions(table_of([{"label": LABELS[number % 3], "prediction": LABELS[number % 3], "culture": culture}
+                                           for culture in ("a", "b") for number in range(count)]))
+
+    few, many = perfect(30), perfect(900)
+    assert few.gaps["accuracy"].verdict == "cannot tell" and many.gaps["accuracy"].verdict == "no gap"
+    hidden = 100 * (1 - 0.025 ** (1 / 30))  # what happens in 11.6 % of the rows is missing from 30 of them once in forty times
+    assert few.by_culture[0].metrics["accuracy"].low == pytest.approx(100 - hidden, abs=0.05) and few.by_culture[0].metrics["accuracy"].high == 100
+    # either group may be the worse one: half the chance each
+    assert few.gaps["accuracy"].high == pytest.approx(100 * (1 - 0.05 ** (1 / 30)), abs=0.8) and few.gaps["accuracy"].value == 0
+    recall = few.by_culture[0].metrics["recall_positive"]
+    assert recall.low == pytest.approx(100 * 0.025 ** (1 / 10), abs=0.1) and recall.high == 100  # ten rows of each class
+
+
+def test_pairs_mcnemar_and_equal_terms_are_in_the_report(rows: list[dict[str, Any]], report: AuditReport) -> None:
+    assert [(pair.first, pair.second) for pair in report.pairs["accuracy"]] == [("de", "en"), ("de", "fr"), ("en", "fr")]
+    worst = next(pair for pair in report.pairs["accuracy"] if (pair.first, pair.second) == ("de", "fr"))
+    accuracies = {group.group: group.metrics["accuracy"].value for group in report.by_culture}
+    assert worst.difference.value == pytest.approx(accuracies["de"] - accuracies["fr"]) and worst.q_value < 0.05
+    assert report.mcnemar == [] and not isinstance(report.adjusted, str) and report.adjusted.covered == 1
+    assert report.adjusted.gaps["accuracy"].worst == "fr" and report.adjusted.gaps["accuracy"].low > 5
+    paired = audit_predictions(table_of(rows), AuditColumns(item="id"))
+    test = next(test for test in paired.mcnemar if (test.first, test.second) == ("de", "fr"))
+    assert test.only_first - test.only_second == pytest.approx(4 * (accuracies["de"] - accuracies["fr"])) and test.q_value < 0.05  # of 400 items
+
+
+def test_one_group_has_nothing_to_compare(rows: list[dict[str, Any]]) -> None:
+    found = audit_predictions(table_of([{**row, "culture": "all"} for row in rows]), model={"name": "m", "fingerprint": "f"})
+    assert found.adjusted == "There is one group only." and found.pairs["accuracy"] == []
+    assert found.to_json_dict()["signature"]["model"] == {"name": "m", "fingerprint": "f"}
+    assert found.over_budget({"accuracy": 0}) == {}
+
+
+def test_over_budget_are_only_the_gaps_that_were_given_one(rows: list[dict[str, Any]]) -> None:
+    found = audit_predictions(table_of(rows), config=AuditConfig(budgets={"accuracy": 5, "macro_f1": 60}))
+    assert set(found.over_budget(found.signature["budgets"])) == {"accuracy"}

@@ -125,7 +125,7 @@ def visiting(browser: Any, url: str, **settings: Any) -> Iterator[Visit]:
     def hear(message: Any) -> None:
         # On a deep link Streamlit looks for its server under the page's own path first, then at the root.
         place = message.location.get("url", "")
-        if message.type == "error" and not re.search(r"/(overview|sentiment|translation|models)/_stcore/(health|host-config)$", place):
+        if message.type == "error" and not re.search(r"/(overview|sentiment|translation|cultures|models)/_stcore/(health|host-config)$", place):
             visit.complaints.append(f"{message.text} {place}")
 
     page.on("console", hear)

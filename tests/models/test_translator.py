@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from models.decoding import DecodingConfig
-from models.errors import CheckpointError, InputError
+from models.errors import Cancelled, CheckpointError, InputError
 from models.loading import load_classifier, load_translator
 from models.translator import Translator
 
@@ -162,3 +162,18 @@ def test_a_model_without_directions_takes_any_pair_of_its_tags(toy_copy: Path) -
     (toy_copy / "config.json").write_text(json.dumps(settings), encoding="utf-8")
     (toy_copy / "README.md").unlink()
     assert load_translator(str(toy_copy)).scheme.target_languages("de") == ("en", "zh")
+
+
+def test_progress_rises_to_the_number_of_texts_and_scoring_can_be_cancelled(toy_translator: Translator) -> None:
+    seen: list[tuple[int, int]] = []
+    texts = [source for (language, _), (source, _) in EXAMPLES.items() if language == "en"]
+    toy_translator.translate([*texts, texts[0]], "en", "de", progress=lambda done, total: seen.append((done, total)))
+    assert {total for _, total in seen} == {2} and seen[-1] == (2, 2)
+    assert [done for done, _ in seen] == sorted(done for done, _ in seen)
+
+    def stop(done: int, total: int) -> None:
+        if done == total:  # only the scores are missing
+            raise Cancelled("stop")
+
+    with pytest.raises(Cancelled):
+        toy_translator.translate(texts, "en", "de", progress=stop)

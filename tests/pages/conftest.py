@@ -25,7 +25,7 @@ from ui.texts import translate
 
 APP = Path(__file__).parents[2] / "app.py"
 PAGES = {"overview": "pages/start/overview.py", "sentiment": "pages/explore/sentiment.py", "translation": "pages/explore/translation.py",
-         "models": "pages/library/models.py"}
+         "cultures": "pages/audit/cultures.py", "models": "pages/library/models.py"}
 MARKDOWN = ("markdown", "caption", "title", "header", "subheader", "info", "warning", "error", "success")  # what Streamlit reads as Markdown
 
 

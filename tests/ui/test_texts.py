@@ -12,6 +12,10 @@ from fluent.syntax.visitor import Visitor
 
 from audit import read_probe, read_translation_probe
 from models.errors import ConfigError
+from ui.audit_rows import RIGHT, WRONG
+from ui.audit_table import PROBE as AUDIT_PROBE
+from ui.audit_table import TRANSLATION_PROBE as AUDIT_TRANSLATION_PROBE
+from ui.audit_table import UPLOAD
 from ui.culture_panel import CORPORA, PROBE
 from ui.texts import FOLDER, LANGUAGES, translate
 from ui.translation_alignment import ATTENTION, ATTRIBUTION
@@ -45,6 +49,7 @@ GAPS = {
     "culture-source-{}": {PROBE, CORPORA}, "culture-{}": {s.culture for s in (*read_probe(), *read_translation_probe())}, "error-{}": error_keys(),
     "phenomenon-{}": {tag for s in (*read_probe(), *read_translation_probe()) for tag in s.phenomena}, "{}-more": set(OVERVIEW),
     "language-{}": set(NAMED_LANGUAGES),
+    "audit-source-{}": {UPLOAD, AUDIT_PROBE, AUDIT_TRANSLATION_PROBE}, "audit-{}": {WRONG, RIGHT},
     "view-{}": set(VIEWS), "alignment-by-{}": {ATTRIBUTION, ATTENTION}, "fares-{}": {*CARD, TRANSLATION_PROBE}, "metric-{}": set(TRANSLATION_METRICS),
 }
 RESERVED = ("culture-",)  # cultures that may be measured later are named already

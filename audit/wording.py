@@ -1,0 +1,94 @@
+"""What a report says in words, in the languages of the interface."""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+from typing import Any
+
+from fluent.runtime import FluentBundle, FluentResource
+
+from audit.gaps import Gap
+from audit.repair import GapChange
+from audit.report import RATIOS, AuditReport
+from models.errors import ConfigError
+from models.text import visible_marks
+
+FOLDER = Path(__file__).parent / "locales"
+OF_CLASS = ("precision_", "recall_")
+NAME_CHARACTERS = 60  # of a group or class in a sentence
+
+
+def say(language: str, key: str, /, **values: Any) -> str:
+    """The text of a key in a language.
+
+    Raises:
+        ConfigError: The catalogue has no such key or a value is missing.
+    """
+    catalogue = _catalogue(language)
+    message = catalogue.get_message(key) if catalogue.has_message(key) else None
+    if message is None or message.value is None:
+        raise ConfigError(f"The catalogue {language}.ftl has no text {key!r}; add it to every file in {FOLDER.name}/.")
+    formatted, errors = catalogue.format_pattern(message.value, values)
+    if errors:
+        raise ConfigError(f"The text {key!r} in {language}.ftl cannot be formatted: {errors[0]}.")
+    return str(formatted)
+
+
+def metric_name(language: str, metric: str) -> str:
+    """The name of a metric key such as recall_positive."""
+    for kind in OF_CLASS:
+        if metric.startswith(kind):
+            return say(language, f"metric-name-{kind[:-1]}", **{"class": shown(metric.removeprefix(kind))})
+    return say(language, f"metric-name-{metric}")
+
+
+def verdict(language: str, metric: str, gap: Gap) -> str:
+    """One sentence that says what may be said of a gap, never without its interval."""
+    digits = 3 if metric in RATIOS else 1
+    return say(language, f"verdict-{gap.verdict.replace(' ', '-')}", metric=metric_name(language, metric), best=shown(gap.best), worst=shown(gap.worst),
+               **{name: f"{getattr(gap, name):.{digits}f}" for name in ("value", "low", "high", "budget")}, detectable=f"{gap.minimum_detectable:.{digits}f}")
+
+
+def verdict_lines(language: str, report: AuditReport, metric: str) -> list[str]:
+    """The verdict on a metric, and the gap on equal terms where it is known."""
+    if metric not in report.gaps:
+        return [say(language, "verdict-one-group")] if len(report.by_culture) < 2 else []
+    lines = [verdict(language, metric, report.gaps[metric])]
+    if not isinstance(report.adjusted, str) and metric in report.adjusted.gaps:
+        gap = report.adjusted.gaps[metric]
+        lines.append(say(language, "verdict-adjusted", best=shown(gap.best), worst=shown(gap.worst),
+                         **{name: f"{getattr(gap, name):.1f}" for name in ("value", "low", "high")}))
+    return lines
+
+
+def budget_sentence(language: str, metric: str, gap: Gap) -> str:
+    """That a gap is proven larger than its budget."""
+    return say(language, "budget-exceeded", metric=metric_name(language, metric), best=shown(gap.best), worst=shown(gap.worst),
+               **{name: f"{getattr(gap, name):.3g}" for name in ("value", "low", "high", "budget")})
+
+
+def repair_sentence(language: str, metric: str, gap: GapChange) -> str:
+    """What becomes of the gap by a metric."""
+    digits = 3 if metric in RATIOS else 1
+    return say(language, "repair-gap", metric=metric_name(language, metric), before=f"{gap.before.value:.{digits}f}", after=f"{gap.after.value:.{digits}f}",
+               **{name: f"{value:+.{digits}f}" for name, value in (("change", gap.change.value), ("low", gap.change.low), ("high", gap.change.high))})
+
+
+def searched_rows(language: str, searched: int, report: AuditReport) -> str:
+    """How many of the rows were looked through."""
+    count = sum(group.count for group in report.by_culture)
+    return say(language, "card-searched", searched=searched) if searched == count else say(language, "card-sampled", searched=searched, all=count)
+
+
+def shown(name: str) -> str:
+    """A name out of somebody's table, short and without characters that hide."""
+    name = visible_marks(name)
+    return name if len(name) <= NAME_CHARACTERS else name[: NAME_CHARACTERS - 1] + "…"
+
+
+@functools.cache
+def _catalogue(language: str) -> FluentBundle:
+    bundle = FluentBundle([{"zh": "zh-CN"}.get(language, language)], use_isolating=False)
+    bundle.add_resource(FluentResource((FOLDER / f"{language}.ftl").read_text(encoding="utf-8")))
+    return bundle
