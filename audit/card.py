@@ -19,7 +19,18 @@ from audit.figures import confusion_heatmap
 from audit.findings import Findings
 from audit.repair import RepairPreview
 from audit.report import AuditReport
-from audit.report_tables import ReportTable, agreement_table, gaps_table, left_out_table, main_metric, mcnemar_table, metrics_table, slices_table
+from audit.report_tables import (
+    ReportTable,
+    agreement_table,
+    gaps_table,
+    left_out_table,
+    main_metric,
+    mcnemar_table,
+    metrics_table,
+    slices_table,
+    tree_table,
+    words_table,
+)
 from audit.run import AuditResult
 from audit.wording import metric_name, repair_sentence, say, searched_rows, shown, verdict_lines
 
@@ -88,7 +99,7 @@ def card_html(result: AuditResult, language: str) -> str:
     if report.classes:
         sections.append(_confusions(report, language, figures))
     if result.findings is not None:
-        sections.append(_slices(result.findings, report, language))
+        sections += [_slices(result.findings, report, language), _words(result.findings, language), _tree(result.findings, language)]
     reliable = reliability_of(result, language)
     if reliable is not None:
         sections.append(Section(say_("card-reliability"), figures=[figures.draw(reliable)]))
@@ -135,6 +146,21 @@ def _slices(findings: Findings, report: AuditReport, language: str) -> Section:
         return Section(say(language, "card-slices"), note + ". " + say(language, "card-slices-none", tested=found.tried))
     return Section(say(language, "card-slices"), note + ". " + say(language, "card-slices-note", tested=found.tried),
                    tables=[_content(slices_table(found), language)])
+
+
+def _words(findings: Findings, language: str) -> Section:
+    found = {name: words for name, words in findings.words.by_culture.items() if words}
+    if not found:
+        return Section(say(language, "card-words"), say(language, "card-words-none", tested=findings.words.tried))
+    tables = [words_table(findings.words, name) for name in found]
+    joined = ReportTable(("group", *tables[0].columns), tuple((shown(name), *row) for name, table in zip(found, tables, strict=True) for row in table.rows))
+    return Section(say(language, "card-words"), say(language, "card-words-note"), tables=[_content(joined, language)])
+
+
+def _tree(findings: Findings, language: str) -> Section:
+    if findings.tree is None or not findings.tree.feature:
+        return Section(say(language, "card-tree"), say(language, "card-tree-none"))
+    return Section(say(language, "card-tree"), say(language, "card-tree-note"), tables=[_content(tree_table(findings.tree), language)])
 
 
 def _repairs(preview: RepairPreview, language: str) -> Section:

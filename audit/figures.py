@@ -118,6 +118,6 @@ def confusion_squares(group: Confused, classes: Sequence[str], *, gold_title: st
 
 
 def _plain(figure: go.Figure, height: int) -> go.Figure:
-    figure.update_layout(height=height, margin={"l": 10, "r": 10, "t": 24, "b": 10}, paper_bgcolor="rgba(0,0,0,0)",
+    figure.update_layout(height=height, margin={"l": 10, "r": 24, "t": 24, "b": 10}, paper_bgcolor="rgba(0,0,0,0)",
                          plot_bgcolor="rgba(0,0,0,0)")
     return figure

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 
 from audit.columns import AuditColumns, GroupedRows
+from audit.error_tree import ErrorNode, fit_error_tree
+from audit.error_words import ErrorWords, error_words
 from audit.features import Features, text_features
 from audit.slices import SliceReport, find_slices
 from audit.table import AuditTable
@@ -25,11 +27,15 @@ class Findings:
         numbers: Rows that were searched, from 1, in their order (rows,).
         features: Of these rows.
         slices: Those with more errors than the rest of their groups.
+        tree: Questions that part errors from the rest; None with too few rows for two halves.
+        words: Over-represented in the errors of each group.
     """
 
     numbers: np.ndarray
     features: Features
     slices: SliceReport
+    tree: ErrorNode | None
+    words: ErrorWords
 
     def rows_of(self, names: tuple[str, ...]) -> np.ndarray:
         """Numbers of the searched rows that have all of these features (rows,)."""
@@ -37,7 +43,8 @@ class Findings:
 
     def to_json_dict(self) -> dict[str, Any]:
         """Plain values, as they stand in a report."""
-        return {"searched": len(self.numbers), "slices": self.slices.to_json_dict()}
+        return {"searched": len(self.numbers), "slices": self.slices.to_json_dict(), "tree": None if self.tree is None else self.tree.to_json_dict(),
+                "words": self.words.to_json_dict()}
 
 
 def find_errors(
@@ -67,10 +74,14 @@ def find_errors(
     texts = table.texts(columns.text).take(member).to_pylist()
     extra = {name: table.texts(name).take(member).to_pylist() for name in columns.features}
     features = text_features(texts, extra=extra, minimum=min(minimum, max(1, len(member) // 2)))
-    progress(len(member) // 2, len(member))
-    found = Findings(member + 1, features, find_slices(features, errors[member], groups=rows.groups[member], minimum=minimum))
+    wrong, groups = errors[member], rows.groups[member]
+    progress(len(member) // 3, len(member))
+    slices = find_slices(features, wrong, groups=groups, minimum=minimum)
+    progress(2 * len(member) // 3, len(member))
+    words = error_words(texts, wrong, groups, rows.names)
+    tree = fit_error_tree(features, wrong, minimum=minimum, seed=seed) if len(member) >= 4 * minimum else None
     progress(len(member), len(member))
-    return found
+    return Findings(member + 1, features, slices, tree, words)
 
 
 def check_features(columns: AuditColumns, table: AuditTable) -> None:

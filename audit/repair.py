@@ -185,8 +185,9 @@ def preview_repair(rows: MeasuredRows, *, seed: int = 1, resamples: int = RESAMP
     versions = [(kind, scope) for kind in KINDS for scope in SCOPES]
     fits = {version: _fit(rows, fitted_on, kept, *version) for version in versions}
     shown = _show(rows, usable & ~fitted_on, list(fits.values()))
-    drawn = [_measure(shown.only(shown.groups == number), resamples=resamples, seed=[seed, int(number)]) for number in kept]
-    whole = _measure(shown, resamples=resamples, seed=[seed, len(rows.names)])
+    moving = {int(number): [any(fit[int(number)].biases) for fit in fits.values()] for number in kept}
+    drawn = [_measure(shown.only(shown.groups == number), moving[int(number)], resamples=resamples, seed=[seed, int(number)]) for number in kept]
+    whole = _measure(shown, np.any(list(moving.values()), axis=0), resamples=resamples, seed=[seed, len(rows.names)])
     names, repairs = [rows.names[number] for number in kept], []
     for place, ((kind, scope), fit) in enumerate(fits.items(), start=1):
         groups = tuple(_group(name, shown.only(shown.groups == number), own, place, fit[int(number)])
@@ -223,7 +224,8 @@ def _show(rows: MeasuredRows, shown: np.ndarray, repairs: list[dict[int, Fit]]) 
     return _Shown(groups, rows.labels[shown], np.stack(predictions), np.stack(probabilities), rows.classes)
 
 
-def _measure(shown: _Shown, *, resamples: int, seed: list[int]) -> _Drawn:
+def _measure(shown: _Shown, moving: Sequence[bool], *, resamples: int, seed: list[int]) -> _Drawn:
+    """Every metric of every version; `moving` says which repairs could move a prediction."""
     families = _families(shown)
     wanted = (*MEASURED, *(f"recall_{name}" for name in shown.classes))
     values = {name: value for cells in families for name, value in cells.values().items() if name in wanted}
@@ -237,9 +239,21 @@ def _measure(shown: _Shown, *, resamples: int, seed: list[int]) -> _Drawn:
         weights = np.bincount(rows.ravel(), minlength=block * count).reshape(block, count).T.astype(np.float64)
         for cells, table in zip(families, tables, strict=True):
             counts = (table @ weights).T.reshape(block, versions, -1)
-            for name in cells.measures.keys() & found.keys():
+            for name in [name for name in cells.measures if name in found]:
                 found[name][start : start + block] = cells.measures[name].values(counts, cells.means)
+    _loosen(found, families, np.flatnonzero(moving) + 1, generator)
     return _Drawn({name: cells.measures[name] for cells in families for name in cells.measures if name in found}, values, found)
+
+
+def _loosen(draws: dict[str, np.ndarray], families: Sequence[Cells], versions: np.ndarray, generator: np.random.Generator) -> None:
+    """Where no row shown happens to move, resamples vary by what so few rows do not show, as in `Cells.loosen`."""
+    for cells in families:
+        for name in [name for name in cells.measures if name in draws]:
+            measure, support = cells.measures[name], cells.measures[name].support(cells.counts)
+            for version in versions:
+                if np.array_equal(draws[name][:, version], draws[name][:, 0], equal_nan=True):
+                    share = generator.beta(1, max(1, support[version]), size=len(draws[name]))
+                    draws[name][:, version] += measure.scale * share * generator.choice([-1, 1], size=len(share))
 
 
 def _families(shown: _Shown) -> list[Cells]:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from audit.agreement import AgreementReport
+from audit.error_tree import ErrorNode
+from audit.error_words import ErrorWords
 from audit.gaps import Gap
 from audit.repair import Repair
 from audit.report import RATIOS, AuditReport
@@ -77,6 +79,27 @@ def slices_table(found: SliceReport) -> ReportTable:
     rows = [(" & ".join(shown(name) for name in part.features), part.count, part.errors, part.rate, part.rest_rate, part.difference.value, part.difference.low,
              part.difference.high, part.q_value) for part in found.slices]
     return ReportTable(("slice", "count", "errors", "rate", "rest", "difference", "low", "high", "q"), tuple(rows))
+
+
+def words_table(found: ErrorWords, group: str) -> ReportTable:
+    """Words over-represented in the errors of a group."""
+    rows = [(shown(word.word), word.errors, word.right, word.log_odds, word.z, word.q_value) for word in found.by_culture.get(group, ())]
+    return ReportTable(("word", "in-errors", "in-right", "log-odds", "z", "q"), tuple(rows))
+
+
+def tree_table(root: ErrorNode) -> ReportTable:
+    """The nodes of an error tree from the root on, each with the answers that lead to it."""
+    rows: list[tuple[Any, ...]] = []
+
+    def walk(node: ErrorNode, answers: tuple[str, ...]) -> None:
+        low, high = (node.rate.low, node.rate.high) if node.rate else (None, None)
+        rows.append((" · ".join(answers) or "–", node.count, node.errors, node.rate.value if node.rate else None, low, high, node.q_value))
+        if node.present is not None and node.absent is not None:
+            walk(node.present, (*answers, shown(node.feature)))
+            walk(node.absent, (*answers, f"¬ {shown(node.feature)}"))
+
+    walk(root, ())
+    return ReportTable(("condition", "count", "errors", "rate", "low", "high", "q"), tuple(rows))
 
 
 def agreement_table(found: AgreementReport) -> ReportTable:

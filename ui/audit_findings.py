@@ -1,15 +1,17 @@
-"""Slices with more errors than the rest; picking one filters the rows."""
+"""Slices with more errors than the rest, words of errors, and the error tree."""
 
 from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import streamlit as st
 
 from audit import AuditResult
+from audit.audit_figures import words_bars
 from audit.findings import Findings
-from audit.report_tables import slices_table
+from audit.report_tables import ReportTable, slices_table, tree_table, words_table
 from audit.wording import say, searched_rows
 from ui import state
 from ui.tables import csv_bytes
@@ -30,3 +32,31 @@ def show_slices(result: AuditResult, findings: Findings) -> None:
     picked = event.selection.rows
     st.session_state[state.AUDIT_SLICE] = found.slices[picked[0]].features if picked and picked[0] < len(found.slices) else None
     st.download_button(text("download-csv"), csv_bytes(frame), "audit-slices.csv", "text/csv", icon=":material/download:", key="audit-csv-slices")
+
+
+def show_words(findings: Findings, group: str) -> None:
+    """Words that stand in the errors of a group more often than in its right rows."""
+    words = findings.words.by_culture.get(group, ())
+    if not words:
+        st.markdown(say(language(), "card-words-none", tested=findings.words.tried))
+        return
+    st.caption(say(language(), "card-words-note"))
+    figure = words_bars([word.word for word in words], np.array([word.log_odds for word in words]), np.array([word.z for word in words]),
+                        title=say(language(), "column-log-odds"))
+    st.plotly_chart(figure, theme="streamlit", width=640, config={"displaylogo": False}, key="audit_words")
+    _show(words_table(findings.words, group), "words")
+
+
+def show_tree(findings: Findings) -> None:
+    """The error tree as its conditions."""
+    if findings.tree is None or not findings.tree.feature:
+        st.markdown(say(language(), "card-tree-none"))
+        return
+    st.caption(say(language(), "card-tree-note"))
+    _show(tree_table(findings.tree), "tree")
+
+
+def _show(table: ReportTable, name: str) -> None:
+    frame = pd.DataFrame(list(table.rows), columns=table.named(language()))
+    st.dataframe(frame.round(3), hide_index=True)
+    st.download_button(text("download-csv"), csv_bytes(frame), f"audit-{name}.csv", "text/csv", icon=":material/download:", key=f"audit-csv-{name}")

@@ -11,7 +11,7 @@ from audit.figures import confusion_squares
 from audit.report import GroupResult
 from audit.wording import say, shown
 from ui import state
-from ui.audit_findings import show_slices
+from ui.audit_findings import show_slices, show_tree, show_words
 from ui.audit_repair import show_agreement, show_reliability, show_repair
 from ui.texts import language, text
 from ui.words import label_name
@@ -22,6 +22,7 @@ def show_where(result: AuditResult, metric: str) -> None:
     st.subheader(say(language(), "card-where"))
     group = _choose_group(result, metric)
     names = [name for name, there in (("audit-tab-confusion", bool(result.report.classes)), ("card-slices", result.findings is not None),
+                                      ("card-words", result.findings is not None), ("card-tree", result.findings is not None),
                                       ("card-reliability", bool(result.report.classes)), ("card-repair", result.repair is not None),
                                       ("card-human", result.agreement is not None)) if there]
     tabs = dict(zip(names, st.tabs([text(name) if name.startswith("audit") else say(language(), name) for name in names]), strict=True))
@@ -33,6 +34,10 @@ def show_where(result: AuditResult, metric: str) -> None:
     if result.findings is not None:
         with tabs["card-slices"]:
             show_slices(result, result.findings)
+        with tabs["card-words"]:
+            show_words(result.findings, group.group)
+        with tabs["card-tree"]:
+            show_tree(result.findings)
     if result.repair is not None:
         with tabs["card-repair"]:
             show_repair(result.repair)

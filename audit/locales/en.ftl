@@ -115,3 +115,6 @@ card-sampled = a sample of { $searched } of { $all } rows was searched
 repair-gap = Gap of { $metric } between best and worst: { $before } before, { $after } after (change { $change } [{ $low }, { $high }]).
 confidence = confidence
 share-of-rows = share of rows
+column-z = z
+card-words-none = No word stands in the errors more often than in the right rows beyond chance ({ $tested } were tried in all groups).
+card-tree-none = No question parts errors from the rest on both halves of the rows.

@@ -115,3 +115,6 @@ card-sampled = 搜索了 { $all } 行中抽取的 { $searched } 行
 repair-gap = 最好与最差之间的{ $metric }差距：之前 { $before }，之后 { $after }（变化 { $change } [{ $low }, { $high }]）。
 confidence = 置信度
 share-of-rows = 行的占比
+column-z = z
+card-words-none = 没有哪个词在判错的行里多得超出偶然（各组共试了 { $tested } 个）。
+card-tree-none = 没有哪个问题在两半行上都能把错误分开。
