@@ -170,13 +170,13 @@ def before_after(
     details = [[_label(group.group), group.count, change.change.value, change.change.low, change.change.high] for group, change in changes]
     for name, colour, symbol, values in ((before_title, QUIET, "circle-open", [change.before for _, change in changes]),
                                          (after_title, ACCENT, "circle", [change.after for _, change in changes])):
-        marker = {"color": colour, "symbol": symbol, "size": 10, "line": {"width": 2}}
+        marker = {"color": colour, "symbol": symbol, "size": 10, "line": {"width": 2, "color": colour}}
         figure.add_trace(go.Scatter(
             x=values, y=list(range(len(changes))), mode="markers", name=visible(name), marker=marker,
             customdata=details, hovertemplate=f"%{{customdata[0]}}: %{{x:{spelt}}}, %{{customdata[2]:+{spelt}}} [%{{customdata[3]:+{spelt}}}, "
                                               f"%{{customdata[4]:+{spelt}}}], n = %{{customdata[1]}}<extra></extra>"))
     figure.update_yaxes(**_ticks([f"{label}  n={count}" for label, count, *_ in details]))
-    figure.update_xaxes(title=title or metric, rangemode="tozero", zeroline=False)
+    figure.update_xaxes(title=title or metric, zeroline=False)
     figure.update_layout(legend={"orientation": "h", "y": 1.08})
     return _plain(figure, max(240, 26 * len(changes) + 110))
 

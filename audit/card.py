@@ -164,10 +164,10 @@ def _tree(findings: Findings, language: str) -> Section:
 
 
 def _repairs(preview: RepairPreview, language: str) -> Section:
-    """Every repair by calibration and by macro-F1, in words; the numbers of each group stand in report.json."""
+    """Every repair by Brier score and macro-F1, in words; the numbers of each group stand in report.json."""
     lines = []
     for repair in preview.repairs:
-        for metric in ("ece", "macro_f1"):
+        for metric in ("brier", "macro_f1"):
             if metric in repair.gaps:
                 lines.append(say(language, f"repair-{repair.kind}-{repair.scope}") + ": " + repair_sentence(language, metric, repair.gaps[metric]))
     return Section(say(language, "card-repair"), say(language, "card-repair-note"), lines=lines)

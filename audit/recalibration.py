@@ -13,7 +13,7 @@ from models.metrics import macro_f1
 FLOOR = 1e-7  # probabilities are raised to it, so that a logarithm of 0 does not outvote all else
 TEMPERATURES = (0.05, 20.0)  # bounds; rows that are all right have their best fit at 0
 BIASES = np.linspace(-3, 3, 121)  # tried for each class: a factor of up to 20 on its probability, in steps of 5 %
-ROUNDS = 10  # over the classes at most; the search mostly stops after two or three
+ROUNDS = 10  # over the classes at most; the search stops after two to four
 
 
 @dataclass(frozen=True)

@@ -160,7 +160,8 @@ class _Drawn:
 def preview_repair(rows: MeasuredRows, *, seed: int = 1, resamples: int = RESAMPLES, minimum_group: int = 60) -> RepairPreview:
     """Fits every repair on one half of each culture's rows and measures it on the other.
 
-    A temperature leaves the predictions as they are. Biases predict the class of the highest repaired probability.
+    A temperature leaves the predictions as they are. Biases predict the class of the highest repaired probability. The ece of few rows is too large by
+    chance, most so after a repair, so that its change is understated; brier is not.
 
     Args:
         rows: With probabilities.

@@ -17,7 +17,7 @@ from ui.tables import csv_bytes
 from ui.texts import language, text
 from ui.words import plain
 
-METRICS = ("ece", "brier", "macro_f1", "accuracy")
+METRICS = ("brier", "ece", "macro_f1", "accuracy")
 
 
 def show_repair(preview: RepairPreview) -> None:
