@@ -21,6 +21,7 @@ ROOT = Path(__file__).parents[2]
 NAMES = [name for name in ("toy-translation", "translation") if (ROOT / "checkpoints" / name / "config.json").is_file()]
 DIRECTIONS = {"toy-translation": ("en-de", "de-en", "en-zh", "zh-en"), "translation": ("en-zh", "zh-en", "en-de", "en-fr")}
 SENTENCES = 25  # a direction
+PARTS = 10  # in which what takes seconds a sentence is run
 REQUIRED = {("multi30k", "en-de"): 30, ("multi30k", "en-fr"): 45, ("multi30k", "en-cs"): 22, ("msctd", "en-zh"): 9, ("msctd", "zh-en"): 9}  # BLEU
 LIMIT_FILE, LIMIT_FOLDER = 50_000_000, 70_000_000  # bytes
 
@@ -84,8 +85,9 @@ def test_attention_rows_sum_to_one(model: Translator, sentences: list[Referenced
         assert np.allclose(found.prefix_weights.sum(-1) + found.prefix_special_weights, 1, atol=1e-4)
 
 
-def test_integrated_gradients_are_complete(model: Translator, sentences: list[ReferencedRow]) -> None:
-    for row in sentences:
+@pytest.mark.parametrize("part", range(PARTS))
+def test_integrated_gradients_are_complete(model: Translator, sentences: list[ReferencedRow], part: int) -> None:
+    for row in sentences[part::PARTS]:
         found = METHODS["integrated_gradients"](model, row.source, row.reference, **languages(row))
         assert found.prefix_scores is not None and found.convergence_delta is not None
         explained = found.source_scores.sum(1) + found.prefix_scores.sum(1)
