@@ -107,7 +107,7 @@ def text_features(
         texts: (rows,).
         extra: Further columns, each (rows,); a cell may hold several values, parted by "|", ";" or ",".
         languages: Tag of the language of each row (rows,), whose words negate; a language that NEGATIONS lacks has none. Where it is None, the words of all
-            languages in the script of the row do, and Portuguese "no" is taken for "not".
+            languages in the script of the row do, and what means another thing elsewhere counts too: "no" of Portuguese, "ni" of Swahili.
         minimum: Rows of the rarest feature.
         most_words: How many words there are at most; the most frequent are kept.
 
