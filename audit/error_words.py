@@ -111,7 +111,8 @@ def error_words(
 def log_odds(first: np.ndarray, second: np.ndarray, *, prior: float = PRIOR) -> tuple[np.ndarray, np.ndarray]:
     """Log-odds ratio of each word and its z-score, with an informative Dirichlet prior (Monroe, Colaresi & Quinn 2008).
 
-    The prior has the frequencies of both together, as if each had been seen in `prior` words more; a word that neither holds has 0 and 0.
+    The prior has the frequencies of both together, as if each had been seen in `prior` words more. A word that neither holds has 0 and 0, and so has one
+    that is the only word of both: there is no other to be more frequent than.
 
     Args:
         first, second: Counts of every word (words,); above 0 is more frequent in the first.
@@ -119,10 +120,12 @@ def log_odds(first: np.ndarray, second: np.ndarray, *, prior: float = PRIOR) -> 
     """
     both = first + second
     held = both > 0
-    alpha = prior * both[held] / max(1, both.sum())
+    value, z = np.zeros(len(both)), np.zeros(len(both))
+    if held.sum() < 2:
+        return value, z
+    alpha = prior * both[held] / both.sum()
     terms = [(counts[held] + alpha, counts.sum() + prior) for counts in (first, second)]
     logits = [np.log(own / (total - own)) for own, total in terms]
-    value, z = np.zeros(len(both)), np.zeros(len(both))
     value[held] = logits[0] - logits[1]
     z[held] = value[held] / np.sqrt(1 / terms[0][0] + 1 / terms[1][0])
     return value, z

@@ -140,3 +140,10 @@ def test_what_does_not_fit_is_one_sentence() -> None:
         error_words(["a"], np.zeros(1, dtype=bool), np.array([2]), NAMES)
     with pytest.raises(ConfigError, match="at the level 1; expected"):
         error_words(["a"], np.zeros(1, dtype=bool), np.zeros(1, dtype=int), NAMES, level=1)
+
+
+def test_the_only_word_of_all_rows_is_no_more_frequent_than_another() -> None:
+    value, z = log_odds(np.array([30, 0]), np.array([70, 0]))
+    assert value.tolist() == [0, 0] and z.tolist() == [0, 0]
+    found = error_words(["same"] * 100, np.arange(100) < 30, np.zeros(100, dtype=np.int64), ["all"])
+    assert found.by_culture == {"all": ()}
