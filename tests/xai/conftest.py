@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from tokenizers import Tokenizer, decoders, pre_tokenizers, processors, trainers
+from tokenizers import Tokenizer, decoders, pre_tokenizers, processors
 from tokenizers import models as tokenizer_models
 from transformers import BartConfig, BartForConditionalGeneration, MarianConfig, MarianMTModel, PreTrainedTokenizerFast
 
@@ -24,6 +26,7 @@ SENTENCES = (
     "我哥哥买了两本书。",
     "Mein Bruder hat zwei Bücher gekauft.",
 )
+PIECES = 156  # beside the special tokens
 TAGS = ("<2de>", "<2en>", "<2zh>")
 TRANSLATORS = ("m2m100", "marian", "bart")
 
@@ -65,12 +68,18 @@ def _save(model: Any, tokenizer: Any, folder: Path) -> None:
 
 
 def _pieces() -> PreTrainedTokenizerFast:
-    """A unigram tokenizer without a mask token, as Marian's models have."""
-    tokenizer = Tokenizer(tokenizer_models.Unigram())
+    """A unigram tokenizer without a mask token, as Marian's models have; put together here, since its trainer comes out differently each time."""
+    counts: Counter[str] = Counter()
+    for sentence in SENTENCES:
+        for word in sentence.split():
+            marked = f"▁{word}"
+            longest = 1 if any("一" <= character <= "鿿" for character in word) else 3  # a Chinese character is a piece
+            counts.update(marked[start:end] for start in range(len(marked)) for end in range(start + 1, min(len(marked), start + longest) + 1))
+    ranked = sorted(counts, key=lambda piece: (len(piece) > 1, -counts[piece] * len(piece), piece))[:PIECES]  # all characters first
+    total = sum(counts[piece] for piece in ranked)
+    special = [(name, 0.0) for name in ("<pad>", "</s>", "<unk>", "<s>")]
+    tokenizer = Tokenizer(tokenizer_models.Unigram([*special, *((piece, math.log(counts[piece] / total)) for piece in ranked)], unk_id=2))
     tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
     tokenizer.decoder = decoders.Metaspace()
-    tokenizer.train_from_iterator(
-        SENTENCES * 3, trainers.UnigramTrainer(vocab_size=160, special_tokens=["<pad>", "</s>", "<unk>", "<s>"], unk_token="<unk>", show_progress=False)
-    )
     tokenizer.post_processor = processors.TemplateProcessing(single="$A </s>", special_tokens=[("</s>", 1)])
     return PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token="</s>", pad_token="<pad>", unk_token="<unk>", model_max_length=48)
