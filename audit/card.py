@@ -1,4 +1,4 @@
-"""The audit card: one HTML file that opens offline and carries every number, figure and setting of an audit."""
+"""The audit card: one HTML file that opens offline and carries metrics, gaps, figures and settings of an audit."""
 
 from __future__ import annotations
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 
-import pandas as pd
 import streamlit as st
 
 from audit import AuditResult, run_audit
@@ -12,7 +11,7 @@ from audit.audit_figures import gap_matrix
 from audit.card import card_html
 from audit.drawings import dots
 from audit.report import RATIOS
-from audit.report_tables import ReportTable, gaps_table, groups_table, left_out_table, main_metric, mcnemar_table, pairs_table
+from audit.report_tables import gaps_table, groups_table, left_out_table, main_metric, mcnemar_table, pairs_table
 from audit.save import CARD, REPORT, report_json
 from audit.wording import metric_name, say, verdict_lines
 from models import Classifier, Translator
@@ -23,7 +22,7 @@ from ui.audit_table import AuditRequest
 from ui.audit_where import show_where
 from ui.caches import TRANSLATION, active_model, active_translator, job_runner
 from ui.job_panel import show_result
-from ui.tables import csv_bytes
+from ui.report_table import show_table
 from ui.texts import language, text
 from ui.words import plain
 
@@ -75,29 +74,23 @@ def _summary(result: AuditResult) -> None:
     left_out = left_out_table(report, language())
     if left_out.rows:
         with st.expander(f"{text('audit-left-out')} · {sum(row[1] for row in left_out.rows):,}"):
-            _show(left_out, "left-out")
+            show_table(left_out, "left-out")
 
 
 def _tables(result: AuditResult, metric: str) -> None:
     report = result.report
     with st.expander(text("audit-groups-table")):
-        _show(groups_table(report, metric), "groups")
+        show_table(groups_table(report, metric), "groups")
     with st.expander(say(language(), "card-gaps")):
         st.caption(say(language(), "card-gaps-note"))
-        _show(gaps_table(report, language()), "gaps")
+        show_table(gaps_table(report, language()), "gaps")
     if report.pairs.get(metric):
         with st.expander(say(language(), "card-pairs")):
             st.caption(say(language(), "card-pairs-note"))
             st.plotly_chart(gap_matrix(report.pairs[metric], scale=1 if metric in RATIOS else 100, title=metric_name(language(), metric)), theme="streamlit",
                             width="stretch", config=CHART, key="audit_pairs")
-            _show(pairs_table(report, metric), "pairs")
+            show_table(pairs_table(report, metric), "pairs")
     if report.mcnemar:
         with st.expander(say(language(), "card-mcnemar")):
             st.caption(say(language(), "card-mcnemar-note"))
-            _show(mcnemar_table(report), "mcnemar")
-
-
-def _show(table: ReportTable, name: str) -> None:
-    frame = pd.DataFrame(list(table.rows), columns=table.named(language()))
-    st.dataframe(frame, hide_index=True)
-    st.download_button(text("download-csv"), csv_bytes(frame), f"audit-{name}.csv", "text/csv", icon=":material/download:", key=f"audit-csv-{name}")
+            show_table(mcnemar_table(report), "mcnemar")

@@ -11,9 +11,10 @@ import streamlit as st
 from audit import AuditResult
 from audit.audit_figures import words_bars
 from audit.findings import Findings
-from audit.report_tables import ReportTable, slices_table, tree_table, words_table
+from audit.report_tables import slices_table, tree_table, words_table
 from audit.wording import say, searched_rows
 from ui import state
+from ui.report_table import show_table
 from ui.tables import csv_bytes
 from ui.texts import language, text
 
@@ -44,7 +45,7 @@ def show_words(findings: Findings, group: str) -> None:
     figure = words_bars([word.word for word in words], np.array([word.log_odds for word in words]), np.array([word.z for word in words]),
                         title=say(language(), "column-log-odds"))
     st.plotly_chart(figure, theme="streamlit", width=640, config={"displaylogo": False}, key="audit_words")
-    _show(words_table(findings.words, group), "words")
+    show_table(words_table(findings.words, group), "words")
 
 
 def show_tree(findings: Findings) -> None:
@@ -53,10 +54,4 @@ def show_tree(findings: Findings) -> None:
         st.markdown(say(language(), "card-tree-none"))
         return
     st.caption(say(language(), "card-tree-note"))
-    _show(tree_table(findings.tree), "tree")
-
-
-def _show(table: ReportTable, name: str) -> None:
-    frame = pd.DataFrame(list(table.rows), columns=table.named(language()))
-    st.dataframe(frame.round(3), hide_index=True)
-    st.download_button(text("download-csv"), csv_bytes(frame), f"audit-{name}.csv", "text/csv", icon=":material/download:", key=f"audit-csv-{name}")
+    show_table(tree_table(findings.tree), "tree")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pandas as pd
 import streamlit as st
 
 from audit import AuditResult
@@ -11,9 +10,9 @@ from audit.audit_figures import before_after
 from audit.drawings import reliability_of
 from audit.repair import KINDS, SCOPES, RepairPreview
 from audit.report import RATIOS
-from audit.report_tables import ReportTable, agreement_table, repair_table
+from audit.report_tables import agreement_table, repair_table
 from audit.wording import metric_name, repair_sentence, say
-from ui.tables import csv_bytes
+from ui.report_table import show_table
 from ui.texts import language, text
 from ui.words import plain
 
@@ -34,13 +33,13 @@ def show_repair(preview: RepairPreview) -> None:
     figure = before_after(repair.by_culture, metric, scale=1 if metric in RATIOS else 100, title=metric_name(language(), metric),
                           before_title=say(language(), "column-before"), after_title=say(language(), "column-after"))
     st.plotly_chart(figure, theme="streamlit", width="stretch", config={"displaylogo": False}, key="audit_repair_figure")
-    _show(repair_table(repair, metric), "repair")
+    show_table(repair_table(repair, metric), "repair")
 
 
 def show_agreement(report: AgreementReport) -> None:
     """How far people agree in each group."""
     st.caption(say(language(), "card-human-note"))
-    _show(agreement_table(report), "agreement")
+    show_table(agreement_table(report), "agreement")
 
 
 def show_reliability(result: AuditResult, group: str | None) -> None:
@@ -50,9 +49,3 @@ def show_reliability(result: AuditResult, group: str | None) -> None:
         st.caption(text("audit-no-probabilities"))
     else:
         st.plotly_chart(figure, theme="streamlit", width=640, config={"displaylogo": False}, key="audit_reliability")
-
-
-def _show(table: ReportTable, name: str) -> None:
-    frame = pd.DataFrame(list(table.rows), columns=table.named(language()))
-    st.dataframe(frame.round(3), hide_index=True)
-    st.download_button(text("download-csv"), csv_bytes(frame), f"audit-{name}.csv", "text/csv", icon=":material/download:", key=f"audit-csv-{name}")
