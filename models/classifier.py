@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from models.errors import InputError
 from models.inference import evaluate_rows, softmax
 from models.progress import Progress, no_progress
 from models.text import check_text
-from models.tokens import TokenizedText, tokenize_checked
+from models.tokens import EncodedText, TokenizedText, encode_texts, tokenize_checked
 
 
 @dataclass(frozen=True)
@@ -60,12 +61,34 @@ class Classifier:
             InputError: A text is empty or nothing of it can be read.
             Cancelled: `progress` asked to stop.
         """
-        return self.predict_tokenized([tokenize_checked(self, check_text(text)) for text in texts], progress=progress)
+        checked = [check_text(text) for text in texts]
+        encoded = [found or tokenize_checked(self, text) for text, found in zip(checked, encode_texts(self, checked), strict=True)]  # raises for None
+        return self.predict_tokenized(encoded, progress=progress)
 
-    def predict_tokenized(self, texts: Sequence[TokenizedText], *, progress: Progress = no_progress) -> list[Prediction]:
+    def predict_rows(self, texts: Sequence[str], *, progress: Progress = no_progress) -> list[Prediction | None]:
+        """One prediction a text, in order; None where `predict` raises InputError.
+
+        Raises:
+            Cancelled: `progress` asked to stop.
+        """
+        checked = [_checked(text) for text in texts]
+        usable = [number for number, text in enumerate(checked) if text is not None]
+        encoded = dict(zip(usable, encode_texts(self, [text for text in checked if text is not None]), strict=True))
+        read = {number: text for number, text in encoded.items() if text is not None}
+        found = dict(zip(read, self.predict_tokenized(list(read.values()), progress=progress), strict=True))
+        return [found.get(number) for number in range(len(texts))]
+
+    def predict_tokenized(self, texts: Sequence[TokenizedText | EncodedText], *, progress: Progress = no_progress) -> list[Prediction]:
         """One prediction for each tokenized text, in order."""
         probabilities = softmax(evaluate_rows(self, [text.input_ids for text in texts], progress=progress))
         return [
             Prediction(text.text, self.labels[int(row.argmax())], dict(zip(self.labels, row.tolist(), strict=True)), text.truncated_at)
             for text, row in zip(texts, probabilities, strict=True)
         ]
+
+
+def _checked(text: str) -> str | None:
+    try:
+        return check_text(text)
+    except InputError:
+        return None

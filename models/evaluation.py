@@ -19,7 +19,6 @@ from models.loading import load_classifier
 from models.metrics import macro_f1, mean_over_groups, measure_group, measure_groups
 from models.progress import Progress, no_progress, part_of
 from models.text import check_text
-from models.tokens import tokenize_checked
 from models.training.run import EvaluationConfig, RunConfig
 from models.training.stages import git_commit, read_table
 
@@ -93,8 +92,7 @@ def read_tables(config: EvaluationConfig) -> Iterable[tuple[str, list[LabelledRo
 
 def predict_rows(classifier: Classifier, rows: Sequence[LabelledRow], progress: Progress = no_progress) -> list[str]:
     """The predicted label of each row."""
-    tokenized = [tokenize_checked(classifier, check_text(row.text)) for row in rows]
-    return [prediction.label for prediction in classifier.predict_tokenized(tokenized, progress=progress)]
+    return [prediction.label for prediction in classifier.predict([row.text for row in rows], progress=progress)]
 
 
 def measure_table(

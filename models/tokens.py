@@ -16,6 +16,7 @@ _UNSPACED = regex.compile(r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Kh
 _WORD_START = regex.compile(r"\b(?=\X)", regex.WORD | regex.V1)
 _GRAPHEME = regex.compile(r"\X")
 CHARACTERS_PER_POSITION = 40  # more characters than this for each position are never tokenised
+ENCODED_TOGETHER = 512  # texts, for which the lock is held
 
 
 class TokenizingHandle(Protocol):
@@ -62,6 +63,15 @@ class TokenizedText:
         return tuple(self.text[start:end] for start, end in self.offsets)
 
 
+@dataclass(frozen=True)
+class EncodedText:
+    """A text as the model sees it, without what only an explanation needs; the same as in TokenizedText."""
+
+    text: str
+    input_ids: tuple[int, ...]
+    truncated_at: int | None
+
+
 def tokenize(handle: TokenizingHandle, text: str) -> TokenizedText:
     """The text cut to the model's positions and split into tokens.
 
@@ -87,6 +97,34 @@ def tokenize_checked(handle: TokenizingHandle, text: str, *, reserved: int = 0) 
     truncated_at = end if text[end:].strip() else None
     ids = _without_typed_specials(handle.tokenizer, ids, special)
     return TokenizedText(text, tuple(ids), tuple(special), offsets, positions, word_numbers(head, offsets), truncated_at)
+
+
+def encode_texts(handle: TokenizingHandle, texts: Sequence[str]) -> list[EncodedText | None]:
+    """Many texts that went through `check_text`, None where nothing of one can be read; a fast tokenizer takes them together."""
+    found: list[EncodedText | None] = []
+    for start in range(0, len(texts), ENCODED_TOGETHER):
+        block = texts[start : start + ENCODED_TOGETHER]
+        if not getattr(handle.tokenizer, "is_fast", False):
+            found += [_encoded_alone(handle, text) for text in block]
+            continue
+        heads = [text[: handle.max_length * CHARACTERS_PER_POSITION] for text in block]
+        with handle.lock:
+            encoded = handle.tokenizer(heads, truncation=True, max_length=handle.max_length, return_offsets_mapping=True, return_special_tokens_mask=True,
+                                       split_special_tokens=True)
+        for text, head, ids, special, spans in zip(block, heads, encoded["input_ids"], encoded["special_tokens_mask"], encoded["offset_mapping"], strict=True):
+            ends = [start + len(head[start:end].rstrip()) for (start, end), flag in zip(spans, special, strict=True) if not flag and head[start:end].strip()]
+            end = max(ends, default=0)  # of the last token of TokenizedText
+            ids = _without_typed_specials(handle.tokenizer, ids, special)
+            found.append(EncodedText(text, tuple(ids), end if text[end:].strip() else None) if ends else None)
+    return found
+
+
+def _encoded_alone(handle: TokenizingHandle, text: str) -> EncodedText | None:
+    try:
+        alone = tokenize_checked(handle, text)
+    except InputError:
+        return None
+    return EncodedText(text, alone.input_ids, alone.truncated_at)
 
 
 def word_numbers(text: str, offsets: Sequence[tuple[int, int]]) -> tuple[int, ...]:
@@ -128,9 +166,9 @@ def _encode(tokenizer: Any, text: str, max_length: int) -> tuple[list[int], list
 
 def _without_typed_specials(tokenizer: Any, ids: Sequence[int], special: Sequence[bool]) -> list[int]:
     """Ids in which a typed "</s>" is unknown text: some tokenizers keep it whole even when asked to split it."""
-    reserved = set(tokenizer.all_special_ids) - {tokenizer.unk_token_id}
     if tokenizer.unk_token_id is None:
         return list(ids)
+    reserved = set(tokenizer.all_special_ids) - {tokenizer.unk_token_id}
     return [tokenizer.unk_token_id if number in reserved and not flag else number for number, flag in zip(ids, special, strict=True)]
 
 

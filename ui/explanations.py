@@ -21,8 +21,9 @@ from ui.tables import csv_bytes
 from ui.texts import text
 from ui.token_row import show_tokens
 from ui.words import label_name
-from xai import METHODS, Attribution
+from xai.attribution import Attribution
 from xai.keys import result_key
+from xai.methods import METHODS
 
 SEED = 0
 METHOD = "method-"  # how the titles of these jobs begin

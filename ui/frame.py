@@ -15,7 +15,7 @@ from models.text import visible_marks
 from ui import state
 from ui.caches import SENTIMENT, TRANSLATION, active_model, job_runner, model_names, shown_first, translator
 from ui.texts import LANGUAGES, default_language, language, text
-from xai import Attribution
+from xai.attribution import Attribution
 
 # List boxes whose options are named in the visitor's language.
 CHOICES = (state.CULTURE, state.LAYER, state.HEAD, state.SOURCE_LANGUAGE, state.TARGET_LANGUAGE, state.CROSS_LAYER, state.CROSS_HEAD,

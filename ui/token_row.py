@@ -11,7 +11,7 @@ import numpy as np
 import streamlit as st
 
 from models.text import visible_marks
-from xai import Attribution
+from xai.attribution import Attribution
 
 _CSS = """
 .row { display: flex; flex-wrap: wrap; gap: 3px 4px; font-family: var(--st-font); color: var(--st-text-color); line-height: 1.35; }

@@ -18,9 +18,10 @@ from ui.texts import text
 from ui.token_row import direction
 from ui.translation import translation_key
 from ui.translation_attribution import ATTENTION, attribution_of, choose_method, choose_words, show_attribution, trust
-from xai import SequenceAttribution, cross_attention
+from xai import cross_attention
 from xai.cross_attention import CrossAttentionMap
 from xai.figures import MAX_TOKENS
+from xai.sequence_attribution import SequenceAttribution
 from xai.translation_figures import pair_heatmap
 from xai.word_alignment import align, best_layer
 

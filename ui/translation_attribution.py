@@ -16,7 +16,8 @@ from ui.caches import job_runner
 from ui.job_panel import show_result
 from ui.texts import text
 from ui.translation import JOBS, translation_key
-from xai import TRANSLATION_METHODS, SequenceAttribution
+from xai.methods import TRANSLATION_METHODS
+from xai.sequence_attribution import SequenceAttribution
 
 ATTENTION = "cross_attention"  # says where the model looked; shown beside the others, not among them
 DEFAULT_METHOD = "occlusion"  # the cheapest that asks the model itself

@@ -13,9 +13,9 @@ from ui.texts import text
 from ui.token_row import direction
 from ui.translation_attribution import choose_method, choose_words, show_attribution, trust
 from ui.words import plain
-from xai import SequenceAttribution
 from xai.contributions import Contributions, contributions
 from xai.figures import MAX_TOKENS
+from xai.sequence_attribution import SequenceAttribution
 from xai.translation_figures import share_bars
 
 

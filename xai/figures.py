@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import plotly.graph_objects as go
 
 from models.errors import InputError
-from xai.attention import AttentionMap
+
+if TYPE_CHECKING:
+    from xai.attention import AttentionMap
 
 MAX_TOKENS = 64  # places of a map that can still be read
 NAMED_COLUMNS = 32  # with more, names over the columns run into each other; they are those of the rows

@@ -20,7 +20,6 @@ from models.errors import DiskError, InputError
 
 if TYPE_CHECKING:
     from models.classifier import Classifier, Prediction
-    from models.progress import Progress
 
 SHOWN_FAULTS = 20  # row numbers named on stderr before "and N more"
 
@@ -88,7 +87,7 @@ def _classify(args: argparse.Namespace, table: Table, texts: Sequence[str]) -> t
 
     classifier = load_classifier(args.model or args.task)
     with_predictions(Table(table.header, []), [], classifier.labels)  # a column that is taken is found before the work
-    predictions = predict_rows(classifier, texts, progress=progress_bar("predict"))
+    predictions = classifier.predict_rows(texts, progress=progress_bar("predict"))
     return with_predictions(table, predictions, classifier.labels), _summary(classifier, predictions)
 
 
@@ -135,18 +134,6 @@ def read_table(path: Path) -> Table:
     if not lines:
         raise InputError(f"{path} is empty, expected a header line and rows; give a table.")
     return Table(lines[0], lines[1:])
-
-
-def predict_rows(classifier: Classifier, texts: Sequence[str], *, progress: Progress) -> list[Prediction | None]:
-    """One prediction a text, None where the text cannot be used; all good texts go through the model together."""
-    from models.tokens import TokenizedText, tokenize_checked
-
-    usable: dict[int, TokenizedText] = {}
-    for index, text in _usable(texts).items():
-        with contextlib.suppress(InputError):  # counted and named by the caller
-            usable[index] = tokenize_checked(classifier, text)
-    found = dict(zip(usable, classifier.predict_tokenized(list(usable.values()), progress=progress), strict=True))
-    return [found.get(index) for index in range(len(texts))]
 
 
 def _usable(texts: Sequence[str]) -> dict[int, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections import Counter
 from typing import Any
 
 import langcodes
@@ -86,9 +87,20 @@ def text_script(text: str) -> str:
 
     Kana stands for Japanese: its Han letters count for it as soon as one kana occurs, and kana count twice.
     """
-    counts = {script: len(_pattern(script).findall(text)) for script in _SINGLE_SCRIPTS}
-    kana = len(_KANA.findall(text))
-    counts["Kana"] = counts["Hani"] + 2 * kana if kana else 0
-    counts["Hang"] = len(_HANGUL.findall(text))
-    script = max(counts, key=lambda name: counts[name])
-    return script if counts[script] else ""
+    counts = Counter[str]()
+    for character, count in Counter(text).items():
+        counts[_script(character)] += count
+    del counts[""]
+    if counts["Kana"]:
+        counts["Kana"] = counts["Hani"] + 2 * counts["Kana"]
+    return max((*_SINGLE_SCRIPTS, "Kana", "Hang"), key=counts.__getitem__) if counts.total() else ""
+
+
+@functools.cache
+def _script(character: str) -> str:
+    """Script of one character among those that a text is told to be in, else ""."""
+    if _KANA.match(character):
+        return "Kana"
+    if _HANGUL.match(character):
+        return "Hang"
+    return next((script for script in _SINGLE_SCRIPTS if _pattern(script).match(character)), "")

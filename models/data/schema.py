@@ -22,6 +22,7 @@ class Example:
         split: train, validation or test.
         document: Identifier of the ordered dialogue or document the text is part of, or "".
         position: Place in the document, counted from 0.
+        item: Key of content that stands in several languages, or ""; not a column of the table.
     """
 
     text: str
@@ -34,6 +35,7 @@ class Example:
     licence: str
     document: str = ""
     position: int = 0
+    item: str = ""
 
 
 @dataclass(frozen=True, slots=True)

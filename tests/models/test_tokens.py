@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import time
 import unicodedata
@@ -15,7 +16,7 @@ from models.classifier import Classifier
 from models.errors import InputError, ModelError
 from models.loading import load_classifier
 from models.text import check_text
-from models.tokens import TokenizedText, tokenize, tokenize_checked, word_numbers
+from models.tokens import EncodedText, TokenizedText, encode_texts, tokenize, tokenize_checked, word_numbers
 from tests.conftest import TEXTS
 
 FAMILY = "👨\u200d👩\u200d👧\u200d👦"
@@ -180,3 +181,29 @@ def test_without_an_unknown_piece_typed_specials_stay(tiny_checkpoints: Path) ->
     assert unknown in tokenize(handle, "a <pad> b").input_ids
     handle.tokenizer.unk_token = None
     assert padding in tokenize(handle, "a <pad> b").input_ids
+
+
+def alone(handle: Classifier, text: str) -> EncodedText | None:
+    try:
+        found = tokenize_checked(handle, text)
+    except InputError:
+        return None
+    return EncodedText(text, found.input_ids, found.truncated_at)
+
+
+def test_texts_encoded_together_are_those_encoded_alone(tiny_classifier: Classifier, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = tiny_classifier
+    texts = [check_text(text) for text in [*TEXTS, *HARD_TEXTS.values(), "long words " * 400, "x", "y \u3000", "ends in \u0301"]]
+    monkeypatch.setattr("models.tokens.ENCODED_TOGETHER", 7)
+    assert encode_texts(model, texts) == [alone(model, text) for text in texts]
+    assert any(found is not None and found.truncated_at for found in encode_texts(model, texts))
+
+
+@given(texts=st.lists(st.text(ALPHABET, max_size=30), min_size=1, max_size=4))
+@settings(max_examples=60, deadline=None, derandomize=True)
+def test_any_texts_encoded_together_are_those_encoded_alone(tiny_classifier: Classifier, texts: list[str]) -> None:
+    usable = []
+    for text in texts:
+        with contextlib.suppress(InputError):
+            usable.append(check_text(text))
+    assert encode_texts(tiny_classifier, usable) == [alone(tiny_classifier, text) for text in usable]

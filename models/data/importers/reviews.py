@@ -22,14 +22,14 @@ def read_nusax(root: Path) -> Items:
     """NusaX-Senti (Winata et al. 2023): the same sentences in 12 languages of Indonesia and English."""
     for folder, language in NUSAX.items():
         for split, name in (("train", "train"), ("validation", "valid")):
-            for item in read_csv(root / f"datasets/sentiment/{folder}/{name}.csv", "nusax", columns=("text", "label")):
+            for item in read_csv(root / f"datasets/sentiment/{folder}/{name}.csv", "nusax", columns=("id", "text", "label")):
                 if isinstance(item, Fault):
                     yield item
                 elif item[1].get("label") not in LABELS:
                     yield Fault("nusax", f"{folder}/{name}.csv", item[0], f"label {item[1].get('label')!r} is unknown")
                 else:
                     yield Example(item[1]["text"], item[1]["label"], language, f"{language}-ID" if language != "en" else "en",
-                                  "reviews", "nusax", split, "CC BY-SA 4.0")
+                                  "reviews", "nusax", split, "CC BY-SA 4.0", item=f"{split}-{item[1]['id']}")
 
 
 def read_indonlu(root: Path) -> Items:

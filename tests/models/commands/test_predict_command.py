@@ -177,7 +177,7 @@ def test_a_place_that_cannot_be_written_is_said_before_the_work(
     source = write_csv(tmp_path / "rows.csv", [["text"], ["good"]])
     (tmp_path / "file").write_text("whole", encoding="utf-8")
     (tmp_path / "folder").mkdir()
-    monkeypatch.setattr(predict, "predict_rows", None)
+    monkeypatch.setattr(Classifier, "predict_rows", None)
     assert run("--input", source, "--output", tmp_path / name) == 2
     (line,) = errors_of(capsys)
     assert "cannot be written; give the path of a file in a folder that exists and may be written to." in line
