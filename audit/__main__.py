@@ -1,4 +1,4 @@
-"""The command line: `python -m audit run|table`; exit 0, 1 where a gap is over its budget, or 2 with one sentence on stderr."""
+"""The command line: `python -m audit run|table|words`; exit 0, 1 where a gap is over its budget, or 2 with one sentence on stderr."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 from models.cli import run_command
 
-COMMANDS = {"run": "audit a table by culture", "table": "write a corpus as a table to audit"}
+COMMANDS = {"run": "audit a table by culture", "table": "write a corpus as a table to audit",
+            "words": "name the words behind a model's predictions"}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -62,12 +62,14 @@ class ReliabilityBins:
     """How sure predictions are and how often they are right, in the bins of the expected calibration error; empty bins are left out.
 
     Attributes:
+        places: Number of each bin (bins,), from 0 to BINS - 1.
         confidence: Mean in each bin (bins,), 0-1.
         accuracy: Share that is right (bins,), 0-1.
         low, high: Interval of the accuracy (bins,) (Wilson 1927).
         count: Rows (bins,).
     """
 
+    places: np.ndarray
     confidence: np.ndarray
     accuracy: np.ndarray
     low: np.ndarray
@@ -91,7 +93,7 @@ def reliability_bins(confidences: np.ndarray, correct: np.ndarray) -> Reliabilit
     counts, right, sums = (np.bincount(place, weights=weights, minlength=BINS) for weights in (None, correct, confidences))
     held = np.flatnonzero(counts)
     intervals = [binomtest(int(right[number]), int(counts[number])).proportion_ci(LEVEL, method="wilson") for number in held]
-    return ReliabilityBins(sums[held] / counts[held], right[held] / counts[held], np.array([found.low for found in intervals]),
+    return ReliabilityBins(held, sums[held] / counts[held], right[held] / counts[held], np.array([found.low for found in intervals]),
                            np.array([found.high for found in intervals]), counts[held].astype(np.int64))
 
 
@@ -111,14 +113,14 @@ def reliability(
                      "thickness": 1, "color": colour},
             customdata=[[label, *values] for values in zip(bins.low, bins.high, bins.count, strict=True)],
             hovertemplate="%{customdata[0]}: %{x:.3f} → %{y:.3f} [%{customdata[1]:.3f}, %{customdata[2]:.3f}], n = %{customdata[3]}<extra></extra>"), 1, 1)
-        middles = (np.minimum(np.floor(bins.confidence * BINS), BINS - 1) + 0.5) / BINS
-        figure.add_trace(go.Bar(x=middles, y=bins.count / bins.count.sum(), marker={"color": colour}, customdata=[[label, count] for count in bins.count],
-                                hovertemplate="%{customdata[0]}: %{y:.1%}, n = %{customdata[1]}<extra></extra>", showlegend=False), 2, 1)
+        figure.add_trace(go.Bar(
+            x=(bins.places + 0.5) / BINS, y=bins.count / bins.count.sum(), marker={"color": colour}, customdata=[[label, count] for count in bins.count],
+            hovertemplate="%{customdata[0]}: %{y:.1%}, n = %{customdata[1]}<extra></extra>", showlegend=False), 2, 1)
     figure.update_xaxes(range=[0, 1], zeroline=False)
     figure.update_xaxes(title=confidence_title, row=2, col=1)
     figure.update_yaxes(range=[0, 1], title=accuracy_title, zeroline=False, row=1, col=1)
     figure.update_yaxes(title=share_title, tickformat=".0%", rangemode="tozero", zeroline=False, row=2, col=1)
-    figure.update_layout(legend={"orientation": "h", "y": 1.1}, barmode="group")
+    figure.update_layout(legend={"orientation": "h", "yanchor": "bottom", "y": 1.02}, barmode="group")
     return _plain(figure, 460)
 
 

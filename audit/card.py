@@ -14,11 +14,12 @@ from markupsafe import Markup
 from plotly.io import to_html
 
 from audit.audit_figures import gap_matrix
-from audit.drawings import dots, reliability_of
+from audit.drawings import dots, draw_reliability, is_mapped, world, world_note
 from audit.figures import confusion_heatmap
 from audit.findings import Findings
+from audit.reliability import ConfidentRows, confident_rows, reliability_table
 from audit.repair import RepairPreview
-from audit.report import AuditReport
+from audit.report import AuditReport, GroupResult
 from audit.report_tables import (
     ReportTable,
     agreement_table,
@@ -32,10 +33,10 @@ from audit.report_tables import (
     words_table,
 )
 from audit.run import AuditResult
-from audit.wording import metric_name, repair_sentence, say, searched_rows, shown, verdict_lines
+from audit.wording import metric_name, repair_note, repair_sentence, say, searched_rows, shown, verdict_lines
 
 TEMPLATE = "card.html.j2"
-MOST_FIGURES = 12  # groups whose confusion is drawn; all counts stand in report.json
+MOST_FIGURES = 12  # groups whose confusion and reliability are drawn; all counts stand in report.json
 KINDS = {"gap": "gap", "no gap": "none", "cannot tell": "unsure"}
 LIMITS = ("sample", "cause", "labels")
 
@@ -73,13 +74,14 @@ class _Figures:
     """Figures as HTML; the first brings the library along, so that the file needs nothing else."""
 
     def __init__(self) -> None:
-        self._first = True
+        self._drawn = 0
 
     def draw(self, figure: go.Figure, title: str = "") -> Drawing:
+        figure.layout.template = "plotly"  # Streamlit changes that of its process, and the axes of its own make no room for labels
         figure.update_layout(paper_bgcolor="#ffffff", plot_bgcolor="#ffffff")
-        html = to_html(figure, full_html=False, include_plotlyjs=self._first, config={"displaylogo": False, "responsive": True,
-                                                                                      "toImageButtonOptions": {"format": "svg"}})
-        self._first = False
+        html = to_html(figure, full_html=False, include_plotlyjs=not self._drawn, div_id=f"figure-{self._drawn}",
+                       config={"displaylogo": False, "responsive": True, "toImageButtonOptions": {"format": "svg"}})
+        self._drawn += 1
         return Drawing(title, Markup(html))  # Plotly escapes what stands in its JSON
 
 
@@ -88,7 +90,7 @@ def card_html(result: AuditResult, language: str) -> str:
     report, figures = result.report, _Figures()
     say_ = functools.partial(say, language)
     model = report.signature["model"]
-    sections = [_by_culture(report, language, figures),
+    sections = [_by_culture(report, language, figures), *_map(report, language, figures),
                 Section(say_("card-gaps"), say_("card-gaps-note"), tables=[_content(gaps_table(report, language), language)])]
     pairs = report.pairs.get(main_metric(report))
     if pairs:
@@ -100,9 +102,9 @@ def card_html(result: AuditResult, language: str) -> str:
         sections.append(_confusions(report, language, figures))
     if result.findings is not None:
         sections += [_slices(result.findings, report, language), _words(result.findings, language), _tree(result.findings, language)]
-    reliable = reliability_of(result, language)
-    if reliable is not None:
-        sections.append(Section(say_("card-reliability"), figures=[figures.draw(reliable)]))
+    rows = confident_rows(result)
+    if rows is not None:
+        sections.append(_reliability(rows, report, language, figures))
     if result.repair is not None:
         sections.append(_repairs(result.repair, language))
     if result.agreement is not None:
@@ -133,18 +135,40 @@ def _by_culture(report: AuditReport, language: str, figures: _Figures) -> Sectio
                    [_content(metrics_table(report), language)])
 
 
+def _map(report: AuditReport, language: str, figures: _Figures) -> list[Section]:
+    if not is_mapped(report, main_metric(report)):
+        return []
+    drawn = figures.draw(world(report, main_metric(report), language), metric_name(language, main_metric(report)))
+    return [Section(say(language, "card-map"), world_note(report, language), [drawn])]
+
+
 def _confusions(report: AuditReport, language: str, figures: _Figures) -> Section:
-    largest = sorted(report.by_culture, key=lambda group: -group.count)[:MOST_FIGURES]
     return Section(say(language, "card-confusion"), figures=[
-        figures.draw(confusion_heatmap(group, report.classes, gold_title=say(language, "gold"), predicted_title=say(language, "predicted")),
-                     f"{shown(group.group)}  n={group.count:,}") for group in largest])
+        figures.draw(confusion_heatmap(group, report.classes, gold_title=say(language, "gold"), predicted_title=say(language, "predicted")), _headed(group))
+        for group in _largest(report)])
+
+
+def _reliability(rows: ConfidentRows, report: AuditReport, language: str, figures: _Figures) -> Section:
+    """Each group beside all rows, and the numbers of all that is drawn."""
+    largest = _largest(report)
+    drawn = [figures.draw(draw_reliability(rows, language, marked=group.group), _headed(group)) for group in largest]
+    table = reliability_table(rows, [group.group for group in largest], language)
+    return Section(say(language, "card-reliability"), say(language, "card-reliability-note"), drawn, [_content(table, language)])
+
+
+def _largest(report: AuditReport) -> list[GroupResult]:
+    return sorted(report.by_culture, key=lambda group: -group.count)[:MOST_FIGURES]
+
+
+def _headed(group: GroupResult) -> str:
+    return f"{shown(group.group)}  n={group.count:,}"
 
 
 def _slices(findings: Findings, report: AuditReport, language: str) -> Section:
     found, note = findings.slices, searched_rows(language, len(findings.numbers), report)
     if not found.slices:
-        return Section(say(language, "card-slices"), note + ". " + say(language, "card-slices-none", tested=found.tried))
-    return Section(say(language, "card-slices"), note + ". " + say(language, "card-slices-note", tested=found.tried),
+        return Section(say(language, "card-slices"), note + " · " + say(language, "card-slices-none", tested=found.tried))
+    return Section(say(language, "card-slices"), note + " · " + say(language, "card-slices-note", tested=found.tried),
                    tables=[_content(slices_table(found), language)])
 
 
@@ -170,7 +194,7 @@ def _repairs(preview: RepairPreview, language: str) -> Section:
         for metric in ("brier", "macro_f1"):
             if metric in repair.gaps:
                 lines.append(say(language, f"repair-{repair.kind}-{repair.scope}") + ": " + repair_sentence(language, metric, repair.gaps[metric]))
-    return Section(say(language, "card-repair"), say(language, "card-repair-note"), lines=lines)
+    return Section(say(language, "card-repair"), repair_note(language, preview), lines=lines)
 
 
 def _left_out(report: AuditReport, language: str) -> Section:

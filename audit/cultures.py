@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from audit.probe import LABELS, ProbeSentence
-from models.classifier import Classifier
 from models.errors import InputError
 from models.metrics import GroupMetrics, measure_group, measure_groups
 from models.progress import Progress, no_progress
+
+if TYPE_CHECKING:
+    from models.classifier import Classifier
 
 
 @dataclass(frozen=True)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import numpy as np
 import plotly.graph_objects as go
 
-from audit.audit_figures import reliability, reliability_bins
+from audit.audit_figures import reliability
 from audit.figures import culture_dots
+from audit.reliability import ConfidentRows, confident_rows
 from audit.report import RATIOS, AuditReport
-from audit.rows import CORRECT, GROUP
 from audit.run import AuditResult
 from audit.wording import metric_name, say, shown
+from audit.world import regions, unmapped, world_map
 
 
 def dots(report: AuditReport, metric: str, language: str, *, marked: str | None = None) -> go.Figure:
@@ -18,6 +18,25 @@ def dots(report: AuditReport, metric: str, language: str, *, marked: str | None 
     groups = [group for group in report.by_culture if metric in group.metrics]
     return culture_dots(groups, report.overall, metric=metric, title=metric_name(language, metric), scale=1 if metric in RATIOS else 100, marked=marked,
                         band=_band(report, metric), overall_title=say(language, "all-rows"))
+
+
+def is_mapped(report: AuditReport, metric: str) -> bool:
+    """Whether each group is a region of its own and the metric has a better end."""
+    return metric in report.gaps and bool(regions([group.group for group in report.by_culture]))
+
+
+def world(report: AuditReport, metric: str, language: str) -> go.Figure:
+    """The groups on a map, where `is_mapped` says that there is one."""
+    gap, groups = report.gaps[metric], [group for group in report.by_culture if metric in group.metrics]
+    values = {group.group: group.metrics[metric].value for group in groups}
+    return world_map(groups, metric, title=metric_name(language, metric), scale=1 if metric in RATIOS else 100,
+                     higher_is_better=values[gap.best] >= values[gap.worst])
+
+
+def world_note(report: AuditReport, language: str) -> str:
+    """How the map is to be read, and which groups it lacks."""
+    missing = unmapped([group.group for group in report.by_culture])
+    return say(language, "map-note") + (" " + say(language, "map-missing", groups=", ".join(map(shown, missing))) if missing else "")
 
 
 def _band(report: AuditReport, metric: str) -> tuple[float, float] | None:
@@ -31,17 +50,12 @@ def _band(report: AuditReport, metric: str) -> tuple[float, float] | None:
 
 def reliability_of(result: AuditResult, language: str, *, marked: str | None = None) -> go.Figure | None:
     """Accuracy against confidence of all rows and of one group; None where the table has no probabilities."""
-    names = [f"p_{label}" for label in result.report.classes]
-    if result.report.task != "sentiment" or "ece" not in result.report.overall.metrics:
-        return None
-    rows = result.rows.filter(result.rows[GROUP].is_valid())
-    said = np.asarray([name.strip() for name in rows[result.columns.prediction].to_pylist()])
-    places = {label: place for place, label in enumerate(result.report.classes)}
-    probabilities = np.stack([np.asarray(rows[name].cast("float64")) for name in names], axis=1)
-    confidences = probabilities[np.arange(len(said)), [places[label] for label in said.tolist()]]
-    correct = np.asarray(rows[CORRECT])
-    own = np.asarray(rows[GROUP].cast("string")) == marked
-    bins = reliability_bins(confidences[own], correct[own]) if own.any() else None
-    return reliability(reliability_bins(confidences, correct), bins, overall_title=say(language, "all-rows"), culture_title=shown(marked or ""),
+    rows = confident_rows(result)
+    return None if rows is None else draw_reliability(rows, language, marked=marked)
+
+
+def draw_reliability(rows: ConfidentRows, language: str, *, marked: str | None = None) -> go.Figure:
+    """The same from rows that are read already."""
+    return reliability(rows.bins(), None if marked is None else rows.bins(marked), overall_title=say(language, "all-rows"), culture_title=shown(marked or ""),
                        confidence_title=say(language, "confidence"), accuracy_title=say(language, "metric-name-accuracy"),
                        share_title=say(language, "share-of-rows"))

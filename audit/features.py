@@ -193,7 +193,7 @@ def _runs(plain: str) -> list[str]:
 def _split_runs(runs: Sequence[str]) -> list[str]:
     words: list[str] = []
     for run in runs:
-        if len(run) > 1 and _IS_UNSPACED.match(run):
+        if not run.isascii() and len(run) > 1 and _IS_UNSPACED.match(run):
             words += [run[place : place + 2] for place in range(len(run) - 1)]
         else:
             words.append(run)

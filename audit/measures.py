@@ -11,8 +11,8 @@ from models.errors import InputError
 from models.metrics import RESAMPLES, accuracy, flip_rate, macro_f1, resample
 
 BINS = 15  # bins of confidence of the expected calibration error (Guo et al. 2017)
-FINE = 20  # cells a bin: a resample knows confidences to 1/300
-SQUARES = 400  # cells of the Brier score: a resample knows it to 1/200
+FINE = 4  # cells a bin: a resample knows confidences to 1/60
+SQUARES = 100  # cells of the Brier score: a resample knows it to 1/50
 
 Values = Callable[[np.ndarray, np.ndarray], np.ndarray]  # counts and means (..., cells) -> values (...), NaN where there is nothing to measure
 

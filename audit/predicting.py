@@ -3,17 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from audit.columns import AuditColumns
 from audit.table import AuditTable
-from models.classifier import Classifier
-from models.commands.predict import predict_rows
 from models.errors import InputError
 from models.progress import Progress, no_progress, part_of
 from models.text import check_text
-from models.translator import Translator
+
+if TYPE_CHECKING:
+    from models.classifier import Classifier
+    from models.translator import Translator
 
 PREDICTION, HYPOTHESIS = "prediction", "hypothesis"
+
+
+def complete_table(
+    table: AuditTable, columns: AuditColumns, model: Classifier | Translator, *, progress: Progress = no_progress
+) -> tuple[AuditTable, AuditColumns]:
+    """The table with what the model says of each row, and the columns with its place; raises as `predict_table` and `translate_table` do."""
+    from models.classifier import Classifier
+
+    if isinstance(model, Classifier):
+        return predict_table(table, columns, model, progress=progress), replace(columns, prediction=PREDICTION)
+    return translate_table(table, columns, model, progress=progress), replace(columns, prediction=HYPOTHESIS)
 
 
 def predict_table(table: AuditTable, columns: AuditColumns, model: Classifier, *, progress: Progress = no_progress) -> AuditTable:
@@ -26,7 +40,7 @@ def predict_table(table: AuditTable, columns: AuditColumns, model: Classifier, *
     texts = table.texts(columns.text).to_pylist()
     names = [PREDICTION, *(f"p_{label}" for label in model.labels)]
     table.with_columns(dict.fromkeys(names, [""] * len(texts)))  # what is taken is found before the work
-    found = predict_rows(model, texts, progress=progress)
+    found = model.predict_rows(texts, progress=progress)
     cells: dict[str, list[str]] = {PREDICTION: ["" if said is None else said.label for said in found]}
     for label in model.labels:
         cells[f"p_{label}"] = ["" if said is None else repr(said.probabilities[label]) for said in found]

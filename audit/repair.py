@@ -6,24 +6,22 @@ Each is fitted on one half of a culture's rows and shown on the other half, so t
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
-from scipy.sparse import csr_array
 
 from audit.columns import MeasuredRows
 from audit.gaps import Gap, Measured, find_gaps
-from audit.measures import Cells, Measure, brier_cells, confidence_cells, confusion_cells
 from audit.recalibration import Fit, fit_biases, fit_temperature, halve_rows
+from audit.repaired_rows import Drawn, ShownRows, measure_all
 from audit.report import BUDGET_SHARE
 from models.errors import ConfigError, InputError
 from models.metrics import RESAMPLES, Interval, interval
 
 KINDS = ("temperature", "biases")
 SCOPES = ("own", "shared")  # one fit for each culture, or one for all
-BLOCK = 64  # resamples weighted together, so that memory does not grow with their number
-MEASURED = ("accuracy", "macro_f1", "flip_rate", "ece", "brier")  # and the recall of each class
+MOST_ROWS = 4_000  # of a culture, both halves together; of more, so many are drawn by lot
 
 
 @dataclass(frozen=True)
@@ -43,7 +41,7 @@ class RepairedGroup:
         group: Its name.
         count: Rows shown.
         mended, broken: Rows that become right, and that become wrong.
-        metrics: Those of MEASURED and the recall of each class; what cannot be measured here is absent.
+        metrics: Those of `repaired_rows.MEASURED` and the recall of each class; what cannot be measured here is absent.
         fit: What was applied; None for all cultures together where each has its own.
     """
 
@@ -103,11 +101,13 @@ class RepairPreview:
     Attributes:
         repairs: Every kind with every scope.
         small: Cultures that were not repaired for having too few rows, with their rows.
-        seed, resamples: Of the halves and of the intervals.
+        sampled: Cultures of which only MOST_ROWS rows were drawn by lot, with the rows they have.
+        seed, resamples: Of the lots and of the intervals.
     """
 
     repairs: tuple[Repair, ...]
     small: dict[str, int]
+    sampled: dict[str, int]
     seed: int
     resamples: int
 
@@ -127,76 +127,60 @@ class RepairPreview:
         return {**vars(self), "repairs": [repair.to_json_dict() for repair in self.repairs]}
 
 
-@dataclass(frozen=True)
-class _Shown:
-    """Rows that were not fitted on, as they came (version 0) and after every repair.
-
-    Attributes:
-        groups, labels: Of each row (rows,).
-        predictions: Number of the class (versions, rows).
-        probabilities: Of each class (versions, rows, classes).
-        classes: Their names.
-    """
-
-    groups: np.ndarray
-    labels: np.ndarray
-    predictions: np.ndarray
-    probabilities: np.ndarray
-    classes: tuple[str, ...]
-
-    def only(self, chosen: np.ndarray) -> _Shown:
-        return _Shown(self.groups[chosen], self.labels[chosen], self.predictions[:, chosen], self.probabilities[:, chosen], self.classes)
-
-
-@dataclass(frozen=True)
-class _Drawn:
-    """Every metric of every version (versions,), and in resamples of the rows, the same rows in all versions (resamples, versions)."""
-
-    measures: dict[str, Measure]
-    values: dict[str, np.ndarray]
-    draws: dict[str, np.ndarray]
-
-
-def preview_repair(rows: MeasuredRows, *, seed: int = 1, resamples: int = RESAMPLES, minimum_group: int = 60) -> RepairPreview:
+def preview_repair(
+    rows: MeasuredRows, *, seed: int = 1, resamples: int = RESAMPLES, minimum_group: int = 60, most_rows: int = MOST_ROWS,
+) -> RepairPreview:
     """Fits every repair on one half of each culture's rows and measures it on the other.
 
     A temperature leaves the predictions as they are. Biases predict the class of the highest repaired probability. The ece of few rows is too large by
-    chance, most so after a repair, so that its change is understated; brier is not.
+    chance, most so after a repair, so that its change is understated; brier is not. All cultures together have the shares that they have in the table,
+    and the rows of each are drawn by themselves.
 
     Args:
         rows: With probabilities.
-        seed: Of the halves and of the resamples.
+        seed: Of the lots and of the resamples.
         resamples: Of the rows of a culture.
         minimum_group: Rows of the smallest culture that is repaired, both halves together.
+        most_rows: Rows of a culture that are looked at, both halves together.
 
     Raises:
         InputError: The rows have no probabilities, or no culture is large enough.
-        ConfigError: A culture of the smallest size has no two halves.
+        ConfigError: A culture of the smallest size has no two halves, or is larger than what is looked at.
     """
     if rows.probabilities is None:
         raise InputError(f"The table has no probabilities, expected columns p_<label> of {', '.join(rows.classes)}; predict with them to see repairs.")
-    if minimum_group < 2:
-        raise ConfigError(f"The smallest culture repaired has {minimum_group} rows, expected 2 or more; a row is fitted on or measured, never both.")
+    if not 2 <= minimum_group <= most_rows:
+        raise ConfigError(f"The smallest culture repaired has {minimum_group} rows, expected 2 or more and at most the {most_rows} that are looked at; a row "
+                          "is fitted on or measured, never both.")
     sizes = np.bincount(rows.groups[rows.groups >= 0], minlength=len(rows.names))
     kept = np.flatnonzero(sizes >= minimum_group)
     if not len(kept):
         raise InputError(f"The largest culture has {sizes.max(initial=0)} rows, the smallest repaired has {minimum_group}; give more rows or lower it.")
-    usable = np.isin(rows.groups, kept)
-    fitted_on = halve_rows(rows.groups, rows.labels, seed=seed) & usable
+    rows = _draw_rows(rows, kept, most_rows, seed)
+    fitted_on = halve_rows(rows.groups, rows.labels, seed=seed)
     versions = [(kind, scope) for kind in KINDS for scope in SCOPES]
     fits = {version: _fit(rows, fitted_on, kept, *version) for version in versions}
-    shown = _show(rows, usable & ~fitted_on, list(fits.values()))
-    moving = {int(number): [any(fit[int(number)].biases) for fit in fits.values()] for number in kept}
-    drawn = [_measure(shown.only(shown.groups == number), moving[int(number)], resamples=resamples, seed=[seed, int(number)]) for number in kept]
-    whole = _measure(shown, np.any(list(moving.values()), axis=0), resamples=resamples, seed=[seed, len(rows.names)])
+    shown = _show(rows, ~fitted_on, list(fits.values()))
+    parts = [shown.only(shown.groups == number) for number in kept]
+    moving = [[any(fit[int(number)].biases) for fit in fits.values()] for number in kept]
+    drawn, whole = measure_all(parts, moving, np.maximum(sizes[kept] / most_rows, 1), resamples=resamples, seed=seed)
     names, repairs = [rows.names[number] for number in kept], []
     for place, ((kind, scope), fit) in enumerate(fits.items(), start=1):
-        groups = tuple(_group(name, shown.only(shown.groups == number), own, place, fit[int(number)])
-                       for name, number, own in zip(names, kept, drawn, strict=True))
+        groups = tuple(_group(name, part, own, place, fit[int(number)]) for name, number, part, own in zip(names, kept, parts, drawn, strict=True))
         overall = _group("overall", shown, whole, place, fit[int(kept[0])] if scope == "shared" else None)
         repairs.append(Repair(kind, scope, overall, groups, _gaps(names, drawn, place)))
-    small = {rows.names[number]: int(sizes[number]) for number in np.flatnonzero(sizes < minimum_group)}
-    return RepairPreview(tuple(repairs), small, seed, resamples)
+    few, many = ({rows.names[number]: int(sizes[number]) for number in np.flatnonzero(chosen)} for chosen in (sizes < minimum_group, sizes > most_rows))
+    return RepairPreview(tuple(repairs), few, many, seed, resamples)
+
+
+def _draw_rows(rows: MeasuredRows, kept: np.ndarray, most: int, seed: int) -> MeasuredRows:
+    """The rows of these cultures, of each at most so many by lot."""
+    lot = np.random.default_rng([seed, 2]).random(len(rows.groups))
+    order = np.lexsort((lot, rows.groups))
+    first = np.searchsorted(rows.groups[order], rows.groups[order])  # place where the group of each row begins
+    chosen = np.sort(order[(np.arange(len(order)) - first < most) & np.isin(rows.groups[order], kept)])
+    return replace(rows, groups=rows.groups[chosen], labels=rows.labels[chosen], predictions=rows.predictions[chosen],
+                   probabilities=np.asarray(rows.probabilities)[chosen])
 
 
 def _fit(rows: MeasuredRows, fitted_on: np.ndarray, kept: np.ndarray, kind: str, scope: str) -> dict[int, Fit]:
@@ -209,7 +193,7 @@ def _fit(rows: MeasuredRows, fitted_on: np.ndarray, kept: np.ndarray, kind: str,
     return {number: fit_to(probabilities[own], rows.labels[own]) for number, own in chosen.items()}
 
 
-def _show(rows: MeasuredRows, shown: np.ndarray, repairs: list[dict[int, Fit]]) -> _Shown:
+def _show(rows: MeasuredRows, shown: np.ndarray, repairs: list[dict[int, Fit]]) -> ShownRows:
     """The rows shown before and after each repair."""
     groups, before, said = rows.groups[shown], np.asarray(rows.probabilities)[shown], rows.predictions[shown]
     probabilities, predictions = [before], [said]
@@ -222,52 +206,10 @@ def _show(rows: MeasuredRows, shown: np.ndarray, repairs: list[dict[int, Fit]]) 
                 moved[own] = after[own].argmax(1)
         probabilities.append(after)
         predictions.append(moved)
-    return _Shown(groups, rows.labels[shown], np.stack(predictions), np.stack(probabilities), rows.classes)
+    return ShownRows(groups, rows.labels[shown], np.stack(predictions), np.stack(probabilities), rows.classes)
 
 
-def _measure(shown: _Shown, moving: Sequence[bool], *, resamples: int, seed: list[int]) -> _Drawn:
-    """Every metric of every version; `moving` says which repairs could move a prediction."""
-    families = _families(shown)
-    wanted = (*MEASURED, *(f"recall_{name}" for name in shown.classes))
-    values = {name: value for cells in families for name, value in cells.values().items() if name in wanted}
-    versions, count = shown.predictions.shape
-    tables = [csr_array((np.ones(versions * count), (np.repeat(np.arange(versions), count) * cells.counts.shape[1] + cells.rows,
-                                                     np.tile(np.arange(count), versions))), shape=(cells.counts.size, count)) for cells in families]
-    generator, found = np.random.default_rng(seed), {name: np.empty((resamples, versions)) for name in values}
-    for start in range(0, resamples, BLOCK):
-        block = min(BLOCK, resamples - start)
-        rows = generator.integers(count, size=(block, count)) + count * np.arange(block)[:, None]
-        weights = np.bincount(rows.ravel(), minlength=block * count).reshape(block, count).T.astype(np.float64)
-        for cells, table in zip(families, tables, strict=True):
-            counts = (table @ weights).T.reshape(block, versions, -1)
-            for name in [name for name in cells.measures if name in found]:
-                found[name][start : start + block] = cells.measures[name].values(counts, cells.means)
-    _loosen(found, families, np.flatnonzero(moving) + 1, generator)
-    return _Drawn({name: cells.measures[name] for cells in families for name in cells.measures if name in found}, values, found)
-
-
-def _loosen(draws: dict[str, np.ndarray], families: Sequence[Cells], versions: np.ndarray, generator: np.random.Generator) -> None:
-    """Where no row shown happens to move, resamples vary by what so few rows do not show, as in `Cells.loosen`."""
-    for cells in families:
-        for name in [name for name in cells.measures if name in draws]:
-            measure, support = cells.measures[name], cells.measures[name].support(cells.counts)
-            for version in versions:
-                if np.array_equal(draws[name][:, version], draws[name][:, 0], equal_nan=True):
-                    share = generator.beta(1, max(1, support[version]), size=len(draws[name]))
-                    draws[name][:, version] += measure.scale * share * generator.choice([-1, 1], size=len(share))
-
-
-def _families(shown: _Shown) -> list[Cells]:
-    """Every version as a group, whose rows stand behind those of the version before."""
-    versions, count = shown.predictions.shape
-    numbers, labels = np.repeat(np.arange(versions), count), np.tile(shown.labels, versions)
-    probabilities, predictions = shown.probabilities.reshape(versions * count, -1), shown.predictions.ravel()
-    confidences = np.take_along_axis(probabilities, predictions[:, None], axis=1)[:, 0]
-    return [confusion_cells(numbers, labels, predictions, shown.classes, versions),
-            confidence_cells(numbers, confidences, labels == predictions, versions), brier_cells(numbers, probabilities, labels, versions)]
-
-
-def _group(name: str, shown: _Shown, drawn: _Drawn, version: int, fit: Fit | None) -> RepairedGroup:
+def _group(name: str, shown: ShownRows, drawn: Drawn, version: int, fit: Fit | None) -> RepairedGroup:
     right = shown.predictions[[0, version]] == shown.labels
     metrics = {metric: _change(values[[0, version]], drawn.draws[metric][:, [0, version]])
                for metric, values in drawn.values.items() if np.isfinite(values[[0, version]]).all()}
@@ -280,7 +222,7 @@ def _change(values: np.ndarray, draws: np.ndarray) -> Change:
     return Change(float(values[0]), float(values[1]), interval(float(values[1] - values[0]), changes[np.isfinite(changes)]))
 
 
-def _gaps(names: Sequence[str], drawn: Sequence[_Drawn], version: int) -> dict[str, GapChange]:
+def _gaps(names: Sequence[str], drawn: Sequence[Drawn], version: int) -> dict[str, GapChange]:
     """Gaps before and after, and their change in the same resamples of each culture's rows."""
     before, after = (_measured(names, drawn, place) for place in (0, version))
     gaps, found = find_gaps(before), {}
@@ -290,6 +232,6 @@ def _gaps(names: Sequence[str], drawn: Sequence[_Drawn], version: int) -> dict[s
     return found
 
 
-def _measured(names: Sequence[str], drawn: Sequence[_Drawn], version: int) -> dict[str, Measured]:
+def _measured(names: Sequence[str], drawn: Sequence[Drawn], version: int) -> dict[str, Measured]:
     return {name: Measured(names, np.array([own.values[name][version] for own in drawn]), np.stack([own.draws[name][:, version] for own in drawn], axis=1),
                            bool(measure.higher_is_better), BUDGET_SHARE * measure.scale) for name, measure in drawn[0].measures.items()}

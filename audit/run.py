@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as arrow
 
 from audit.agreement import AgreementReport, measure_agreement, read_annotations
 from audit.columns import AuditColumns, GroupedRows, MeasuredRows, group_rows, keep_largest, measure_rows
 from audit.findings import Findings, check_features, find_errors
-from audit.predicting import HYPOTHESIS, PREDICTION, describe_model, predict_table, translate_table
+from audit.predicting import complete_table, describe_model
 from audit.predictions import report_rows
-from audit.repair import RepairPreview, preview_repair
+from audit.repair import MOST_ROWS, RepairPreview, preview_repair
 from audit.report import AuditConfig, AuditReport
 from audit.rows import ERRORS, mark_rows
 from audit.table import AuditTable
 from audit.translations import failed_checks, needed_columns, report_translations
-from models.classifier import Classifier
 from models.errors import InputError
 from models.progress import Progress, no_progress
-from models.translator import Translator
+
+if TYPE_CHECKING:
+    from models.classifier import Classifier
+    from models.translator import Translator
 
 
 @dataclass(frozen=True)
@@ -69,10 +71,8 @@ def run_audit(
         Cancelled: `progress` asked to stop.
     """
     check_features(columns, table)
-    if isinstance(model, Classifier):
-        table, columns = predict_table(table, columns, model, progress=progress), replace(columns, prediction=PREDICTION)
-    elif isinstance(model, Translator):
-        table, columns = translate_table(table, columns, model, progress=progress), replace(columns, prediction=HYPOTHESIS)
+    if model is not None:
+        table, columns = complete_table(table, columns, model, progress=progress)
     described = None if model is None else describe_model(model)
     if task == "translation":
         grouped = keep_largest(group_rows(table, columns, needed_columns(columns), minimum_group=config.minimum_group), config.most_groups)
@@ -91,7 +91,8 @@ def _repair(rows: MeasuredRows, config: AuditConfig) -> RepairPreview | None:
     if rows.probabilities is None:
         return None
     try:
-        return preview_repair(rows, seed=config.seed, resamples=config.resamples, minimum_group=2 * config.minimum_group)
+        smallest = 2 * config.minimum_group
+        return preview_repair(rows, seed=config.seed, resamples=config.resamples, minimum_group=smallest, most_rows=max(MOST_ROWS, smallest))
     except InputError:  # no group is large enough for two halves
         return None
 

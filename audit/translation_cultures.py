@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from audit.translation_probe import TranslationSentence
 from models.errors import InputError
 from models.metrics import RESAMPLES
 from models.progress import Progress, no_progress, part_of
 from models.translation_metrics import TranslationMetrics, measure_translations
-from models.translator import Translator
+
+if TYPE_CHECKING:
+    from models.translator import Translator
 
 
 @dataclass(frozen=True)

@@ -42,6 +42,7 @@ class TranslationRows:
         signatures: How bleu, chrf, ter, rouge_l and length_ratio were counted; where languages differ, for each.
         incomparable: Metrics that groups count differently, so that they have no overall value and no gap, and why.
         checks: Each check of every row (rows,); it applies to no row without a group.
+        target_languages: Tags of all rows that are measured, sorted.
     """
 
     overall: GroupResult
@@ -53,6 +54,7 @@ class TranslationRows:
     signatures: dict[str, str]
     incomparable: dict[str, str]
     checks: dict[str, Check]
+    target_languages: tuple[str, ...]
 
     def measured(self, config: AuditConfig) -> dict[str, Measured]:
         """What gaps and pairs are found in: metrics that have a better end and are counted alike in all groups."""
@@ -118,7 +120,7 @@ def measure_translation_rows(
         drawn = _draw_sums(items.reshape(len(items), -1), resamples, [seed])
         values, draws = statistics.measure(items.sum(0), drawn.reshape(resamples, *items.shape[1:]), seed)
     return TranslationRows(overall, by_group, tuple(names), values, draws, statistics.measures, _one_signature(signatures), incomparable,
-                           {name: _spread(check, member, len(groups)) for name, check in checks.items()})
+                           {name: _spread(check, member, len(groups)) for name, check in checks.items()}, tuple(signatures))
 
 
 def _members(groups: np.ndarray, rows: Translations, names: Sequence[str]) -> np.ndarray:

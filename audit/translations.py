@@ -43,7 +43,8 @@ def report_translations(
     compared = found.measured(config)
     return AuditReport(
         "translation", (), found.overall, found.by_group, find_gaps(compared), compare_pairs(compared), NOT_ADJUSTED, [], rows.left_out, rows.small,
-        len(parallel.items) if parallel else None, {**sign(table, columns, config, model=model, metrics=found.signatures), "incomparable": found.incomparable},
+        len(parallel.items) if parallel else None, {**sign(table, columns, config, model=model, metrics=found.signatures), "incomparable": found.incomparable,
+                                                    "target_languages": list(found.target_languages)},
     ), found
 
 

@@ -9,13 +9,14 @@ from typing import Any
 from fluent.runtime import FluentBundle, FluentResource
 
 from audit.gaps import Gap
-from audit.repair import GapChange
+from audit.repair import MOST_ROWS, GapChange, RepairPreview
 from audit.report import RATIOS, AuditReport
 from models.errors import ConfigError
 from models.text import visible_marks
 
 FOLDER = Path(__file__).parent / "locales"
 OF_CLASS = ("precision_", "recall_")
+SCORES = ("bleu", "chrf", "ter", "rouge_l")  # on no common scale for different target languages
 NAME_CHARACTERS = 60  # of a group or class in a sentence
 
 
@@ -51,10 +52,13 @@ def verdict(language: str, metric: str, gap: Gap) -> str:
 
 
 def verdict_lines(language: str, report: AuditReport, metric: str) -> list[str]:
-    """The verdict on a metric, and the gap on equal terms where it is known."""
+    """The verdict on a metric, what speaks against reading it so, and the gap on equal terms where it is known."""
     if metric not in report.gaps:
         return [say(language, "verdict-one-group")] if len(report.by_culture) < 2 else []
     lines = [verdict(language, metric, report.gaps[metric])]
+    targets = report.signature.get("target_languages", [])
+    if metric in SCORES and len(targets) > 1:
+        lines.append(say(language, "verdict-languages", metric=metric_name(language, metric), languages=", ".join(map(shown, targets))))
     if not isinstance(report.adjusted, str) and metric in report.adjusted.gaps:
         gap = report.adjusted.gaps[metric]
         lines.append(say(language, "verdict-adjusted", best=shown(gap.best), worst=shown(gap.worst),
@@ -73,6 +77,12 @@ def repair_sentence(language: str, metric: str, gap: GapChange) -> str:
     digits = 3 if metric in RATIOS else 1
     return say(language, "repair-gap", metric=metric_name(language, metric), before=f"{gap.before.value:.{digits}f}", after=f"{gap.after.value:.{digits}f}",
                **{name: f"{value:+.{digits}f}" for name, value in (("change", gap.change.value), ("low", gap.change.low), ("high", gap.change.high))})
+
+
+def repair_note(language: str, preview: RepairPreview) -> str:
+    """What a repair preview rests on."""
+    note = say(language, "card-repair-note")
+    return f"{note} {say(language, 'repair-sampled', count=len(preview.sampled), most=MOST_ROWS)}" if preview.sampled else note
 
 
 def searched_rows(language: str, searched: int, report: AuditReport) -> str:

@@ -9,8 +9,8 @@ import streamlit as st
 from audit import AuditResult, run_audit
 from audit.audit_figures import gap_matrix
 from audit.card import card_html
-from audit.drawings import dots
-from audit.report import RATIOS
+from audit.drawings import dots, is_mapped, world, world_note
+from audit.report import RATIOS, AuditReport
 from audit.report_tables import gaps_table, groups_table, left_out_table, main_metric, mcnemar_table, pairs_table
 from audit.save import CARD, REPORT, report_json
 from audit.wording import metric_name, say, verdict_lines
@@ -55,9 +55,11 @@ def _draw(result: AuditResult) -> None:
         st.markdown(f"**{plain(line, limit=400)}**")
     if isinstance(report.adjusted, str):
         st.caption(text("audit-not-adjusted", reason=plain(report.adjusted, limit=300)))
-    st.plotly_chart(dots(report, metric, language(), marked=st.session_state.get(state.AUDIT_GROUP)), theme="streamlit", width="stretch", config=CHART,
+    worst = report.gaps[metric].worst if metric in report.gaps else None  # what is chosen below before anybody chooses
+    st.plotly_chart(dots(report, metric, language(), marked=st.session_state.get(state.AUDIT_GROUP, worst)), theme="streamlit", width="stretch", config=CHART,
                     key="audit_dots")
     st.caption(text("audit-dots-note"))
+    _map(report, metric)
     _tables(result, metric)
     show_where(result, metric)
     show_rows(result)
@@ -75,6 +77,12 @@ def _summary(result: AuditResult) -> None:
     if left_out.rows:
         with st.expander(f"{text('audit-left-out')} · {sum(row[1] for row in left_out.rows):,}"):
             show_table(left_out, "left-out")
+
+
+def _map(report: AuditReport, metric: str) -> None:
+    if is_mapped(report, metric) and st.toggle(say(language(), "card-map"), key="audit_map"):
+        st.plotly_chart(world(report, metric, language()), theme="streamlit", width="stretch", config=CHART, key="audit_world")
+        st.caption(plain(world_note(report, language()), limit=600))
 
 
 def _tables(result: AuditResult, metric: str) -> None:

@@ -11,7 +11,7 @@ from audit.drawings import reliability_of
 from audit.repair import KINDS, SCOPES, RepairPreview
 from audit.report import RATIOS
 from audit.report_tables import agreement_table, repair_table
-from audit.wording import metric_name, repair_sentence, say
+from audit.wording import metric_name, repair_note, repair_sentence, say
 from ui.report_table import show_table
 from ui.texts import language, text
 from ui.words import plain
@@ -21,7 +21,7 @@ METRICS = ("brier", "ece", "macro_f1", "accuracy")
 
 def show_repair(preview: RepairPreview) -> None:
     """One repair by one metric, before and after in every group, and what becomes of the gap."""
-    st.caption(say(language(), "card-repair-note"))
+    st.caption(repair_note(language(), preview))
     first, second = st.columns(2)
     versions = [(kind, scope) for kind in KINDS for scope in SCOPES]
     kind, scope = first.selectbox(text("audit-repair-kind"), versions, key="audit_repair_kind",

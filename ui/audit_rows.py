@@ -11,15 +11,17 @@ from audit import AuditResult
 from audit.rows import CORRECT, GROUP, PAGE, ROW, RowFilter, find_rows
 from audit.wording import shown
 from ui import state
+from ui.audit_attributions import show_attribution_totals
 from ui.caches import active_model
 from ui.errors import shown_errors
 from ui.explanations import show_attributions
 from ui.sentiment import predict, show_prediction
 from ui.tables import csv_bytes
 from ui.texts import text
+from ui.translation import request_translation
 from ui.words import label_name, plain
 
-EXPLORE = "pages/explore/sentiment.py"
+EXPLORE, EXPLORE_TRANSLATION = "pages/explore/sentiment.py", "pages/explore/translation.py"
 WRONG, RIGHT = "wrong", "right"
 MOST_SAVED = 10_000  # rows of one download
 
@@ -42,9 +44,15 @@ def show_rows(result: AuditResult) -> None:
     st.download_button(text("audit-rows-save"), lambda: csv_bytes(find_rows(result.rows, result.columns, wanted, size=MOST_SAVED).rows.to_pandas()),
                        "audit-rows.csv", "text/csv", icon=":material/download:", help=text("audit-rows-save-help", most=f"{MOST_SAVED:,}"))
     picked = event.selection.rows
-    if picked and picked[0] < page.rows.num_rows and result.report.task == "sentiment":
+    if picked and picked[0] < page.rows.num_rows:
+        row = {name: str(cell) for name, cell in page.rows.slice(picked[0], 1).to_pylist()[0].items()}
         with shown_errors():
-            _explain(str(page.rows[result.columns.text][picked[0]]), str(page.rows[ROW][picked[0]]))
+            if result.report.task == "sentiment":
+                _explain(row[result.columns.text], row[ROW])
+            else:
+                _offer_translation(row, result)
+    with shown_errors():
+        show_attribution_totals(result, wanted)
 
 
 def _filter(result: AuditResult) -> RowFilter:
@@ -97,3 +105,14 @@ def _explain(content: str, number: str) -> None:
                 st.switch_page(EXPLORE)
         with right:
             show_attributions(model, prediction)
+
+
+def _offer_translation(row: dict[str, str], result: AuditResult) -> None:
+    """The source of a row, and a button that has it translated and explained on the page for that."""
+    columns = result.columns
+    with st.container(border=True):
+        st.markdown(f"**{text('audit-row', number=row[ROW])}**")
+        st.text(row[columns.text])
+        if st.button(text("audit-explore"), icon=":material/arrow_forward:"):
+            request_translation(row[columns.text], row[columns.source_language], row[columns.target_language])
+            st.switch_page(EXPLORE_TRANSLATION)

@@ -53,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
     from audit.run import run_audit
     from audit.save import check_folder, save_audit
     from audit.table import read_audit_table
-    from audit.wording import budget_sentence, verdict
+    from audit.wording import budget_sentence, verdict_lines
     from models.cli import progress_bar
 
     config = AuditConfig(resamples=args.resamples, seed=args.seed, minimum_group=args.minimum_group, budgets=read_budgets(args.budget))
@@ -62,8 +62,8 @@ def run(args: argparse.Namespace) -> int:
     result = run_audit(table, args.task, _columns(args), config, model=_load(args), progress=progress_bar("audit"))
     save_audit(result, args.output, args.language)
     report = result.report
-    for name, gap in report.gaps.items():
-        print(verdict(args.language, name, gap), file=sys.stderr)
+    for name in report.gaps:
+        print(*verdict_lines(args.language, report, name), file=sys.stderr)
     if args.json:
         print(json.dumps(result.to_json_dict(), ensure_ascii=False, allow_nan=False))
     over = report.over_budget(config.budgets)
@@ -102,10 +102,10 @@ def _columns(args: argparse.Namespace) -> AuditColumns:
 
 
 def _load(args: argparse.Namespace) -> Classifier | Translator | None:
-    from models.loading import load_classifier, load_translator
-
     if args.model is None:
         return None
+    from models.loading import load_classifier, load_translator
+
     return load_translator(args.model) if args.task == "translation" else load_classifier(args.model)
 
 

@@ -12,6 +12,7 @@ from audit.report import AuditConfig
 from audit.run import AuditResult, run_audit
 from audit.save import report_json
 from audit.table import AuditTable, parse_audit_table
+from audit.wording import verdict_lines
 from models.errors import ConfigError, InputError
 from models.translation_metrics import measure_translations
 
@@ -75,6 +76,17 @@ def test_the_gap_and_its_budget(result: AuditResult) -> None:
 def test_a_parallel_table_is_compared_by_item() -> None:
     paired = run_audit(table(ROWS), "translation", AuditColumns(label="reference", prediction="hypothesis", item="item"), CONFIG)
     assert paired.report.items == 4
+
+
+def test_scores_of_several_target_languages_come_with_a_caution(result: AuditResult) -> None:
+    """Whether 60 in Dutch is better than 50 in English nobody can say; whether more of it is left untranslated everybody can."""
+    rows = [{**row, "target_language": "nl"} if row["culture"] == "de-AT" else row for row in ROWS]
+    mixed = run_audit(table(rows), "translation", COLUMNS, CONFIG).report
+    assert mixed.signature["target_languages"] == ["en", "nl"] and result.report.signature["target_languages"] == ["en"]
+    caution = "several languages (en, nl), and their chrF is on no common scale"
+    assert caution in " ".join(verdict_lines("en", mixed, "chrf")) and "没有共同的尺度" in " ".join(verdict_lines("zh", mixed, "chrf"))
+    for report, metric in ((mixed, "untranslated"), (result.report, "chrf")):
+        assert "no common scale" not in " ".join(verdict_lines("en", report, metric))
 
 
 def test_the_report_is_json_and_the_same_again(result: AuditResult) -> None:

@@ -117,6 +117,24 @@ def test_overall_is_all_rows_shown(preview: RepairPreview) -> None:
         assert repair.overall.mended == sum(group.mended for group in repair.by_culture)
 
 
+def test_of_large_cultures_some_rows_are_drawn_and_all_together_keep_their_shares() -> None:
+    rows = planted(3_000)
+    keep = (rows.groups == 0) | (np.arange(9_000) % 5 == 0)  # 3,000 rows of one culture, 600 of each other
+    rows = replace(rows, groups=np.where(keep, rows.groups, -1))
+    found = preview_repair(rows, resamples=400, most_rows=1_000)
+    whole = preview_repair(rows, resamples=400)
+    assert found.sampled == {"calm": 3_000} and whole.sampled == {}
+    for repair, every in zip(found.repairs, whole.repairs, strict=True):
+        assert [group.count for group in repair.by_culture] == [500, 300, 300] and [group.count for group in every.by_culture] == [1_500, 300, 300]
+        for metric in ("accuracy", "brier"):
+            values = [group.metrics[metric].after for group in repair.by_culture]
+            assert repair.overall.metrics[metric].after == pytest.approx((5 * values[0] + values[1] + values[2]) / 7)
+        change, other = repair.overall.metrics["brier"].change, every.overall.metrics["brier"].change
+        assert abs(change.value - other.value) < (change.high - change.low) / 2
+    few, many = (preview.repair("biases", "shared").by_culture[0].metrics["macro_f1"].change for preview in (found, whole))
+    assert few.high - few.low > 1.3 * (many.high - many.low)  # a third of the rows: 1.7 but for chance and the fit
+
+
 def test_the_interval_is_that_of_rows_drawn_with_replacement() -> None:
     rows = planted(400, seed=5)
     group = preview_repair(rows, resamples=4_000).repair("biases", "own").by_culture[2]

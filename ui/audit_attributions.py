@@ -1,0 +1,131 @@
+"""Which words stand behind the predictions in the rows that are shown: explanations of a sample, added up by culture and predicted class."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+
+import numpy as np
+import pyarrow as arrow
+import pyarrow.compute as compute
+import streamlit as st
+
+from audit import AuditResult
+from audit.attribution_figures import attribution_dots
+from audit.attribution_totals import METHOD, MINIMUM, MOST_ROWS, AttributionTotals, ClassTotals, attribution_totals, totals_table
+from audit.rows import GROUP, RowFilter, find_rows
+from audit.wording import say, shown
+from models import Classifier
+from models.progress import Progress
+from ui import state
+from ui.caches import SENTIMENT, active_model, classifier, job_runner, model_names
+from ui.job_panel import show_result
+from ui.report_table import show_table
+from ui.texts import language, text
+from ui.words import label_name, plain
+from xai.methods import METHODS
+
+TITLE = "audit-attributions-running"
+SIGNED = (METHOD, *(name for name in METHODS if name not in (METHOD, "attention_rollout")))  # attention says where, not what for
+LARGEST_SAMPLE = 2_000  # rows
+
+
+@dataclass(frozen=True)
+class _Settings:
+    """What is chosen here."""
+
+    method: str
+    most_rows: int
+    minimum: int
+
+
+def show_attribution_totals(result: AuditResult, wanted: RowFilter) -> None:
+    """The choices, a button, and what was found in the rows that a filter lets through; nothing for translations or without texts or models."""
+    names = model_names()
+    if result.report.task != SENTIMENT or result.columns.text not in result.rows.column_names or not names:
+        return
+    st.subheader(text("audit-attributions-title"))
+    st.caption(text("audit-attributions-note"))
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        model = _choose_model(result, names)
+        settings = _choose_settings()
+        key = _key(result, wanted, model, settings)
+        st.button(text("audit-attributions-run"), icon=":material/functions:", on_click=_ask, args=(key,), key="audit_attributions_run")
+    if st.session_state.get(state.AUDIT_ATTRIBUTIONS) == key:
+        show_result(key, TITLE, lambda progress: _work(result, wanted, model, settings, progress), _draw)
+
+
+def _choose_model(result: AuditResult, names: list[str]) -> Classifier:
+    """The model that predicted, which is the active one; where the table brings predictions, any."""
+    active = active_model()
+    if result.report.signature["model"] is not None:
+        return active
+    name = st.selectbox(text("frame-model"), names, index=names.index(active.name) if active.name in names else 0, key="audit_attributions_model",
+                        format_func=shown, width=200)
+    return classifier(name)
+
+
+def _choose_settings() -> _Settings:
+    method = st.selectbox(text("audit-attributions-method"), SIGNED, key="audit_attributions_method", width=220,
+                          format_func=lambda name: text(f"method-{name}"), help=text("audit-attributions-method-help"))
+    most = st.number_input(text("audit-attributions-rows"), 1, LARGEST_SAMPLE, MOST_ROWS, 50, key="audit_attributions_rows", width=140)
+    minimum = st.number_input(text("audit-attributions-minimum"), 2, 1_000, MINIMUM, key="audit_attributions_minimum", width=180,
+                              help=text("audit-attributions-minimum-help"))
+    return _Settings(method, int(most), int(minimum))
+
+
+def _key(result: AuditResult, wanted: RowFilter, model: Classifier, settings: _Settings) -> str:
+    numbers = "" if wanted.numbers is None else hashlib.sha256(wanted.numbers.tobytes()).hexdigest()
+    signature = result.report.signature
+    content = ["attributions", signature, {**asdict(wanted), "numbers": numbers}, model.fingerprint, asdict(settings)]
+    return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def _ask(key: str) -> None:
+    runner = job_runner()
+    runner.cancel(state.visitor(), [own for own in runner.own_keys(state.visitor(), TITLE) if own != key])  # nobody waits for what was asked before
+    runner.forget_failed()
+    st.session_state[state.AUDIT_ATTRIBUTIONS] = key
+
+
+def _work(result: AuditResult, wanted: RowFilter, model: Classifier, settings: _Settings, progress: Progress) -> AttributionTotals:
+    rows = find_rows(result.rows, result.columns, wanted, size=result.rows.num_rows).rows
+    names = [group.group for group in result.report.by_culture]
+    places = compute.fill_null(compute.index_in(rows[GROUP].cast(arrow.string()), value_set=arrow.array(names, arrow.string())), -1)
+    signature = result.report.signature
+    return attribution_totals(model, rows[result.columns.text].to_pylist(), np.asarray(places, dtype=np.int64), names, **asdict(settings),
+                              resamples=signature["resamples"], seed=signature["seed"], progress=progress)
+
+
+def _draw(found: AttributionTotals) -> None:
+    signature = found.signature
+    parts = [text("audit-attributions-sample", explained=f"{found.explained:,}", count=f"{found.count:,}", seed=str(signature["seed"]),
+                  method=text(f"method-{signature['method']}"), model=plain(signature["model"]["name"]))]
+    if found.unread:
+        parts.append(text("audit-attributions-unread", unread=f"{found.unread:,}"))
+    if found.cut:
+        parts.append(text("audit-attributions-cut", cut=f"{found.cut:,}"))
+    st.markdown(" ".join(parts))
+    part = _choose_part(found)
+    st.caption(text("audit-attributions-part", count=f"{part.count:,}", words=f"{len(part.words):,}", rare=f"{part.rare:,}",
+                    minimum=str(signature["minimum"])))
+    if part.words:
+        st.plotly_chart(attribution_dots(part.words, title=f"{say(language(), 'column-mean-score')} · {text(f'output-{found.output}')}"), theme="streamlit",
+                        width=760, config={"displaylogo": False}, key="audit_attributions_figure")
+        st.caption(text("audit-attributions-read"))
+    with st.expander(text("audit-attributions-table")):
+        show_table(totals_table(found), "attributions")
+
+
+def _choose_part(found: AttributionTotals) -> ClassTotals:
+    """One class of one culture, or of all of them."""
+    groups = list(dict.fromkeys(part.group for part in found.by_culture))
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        group = st.selectbox(text("audit-group"), ["", *groups], key="audit_attributions_group", width=240,
+                             format_func=lambda name: shown(name) if name else text("audit-all"))
+        parts = {part.target: part for part in (found.by_culture if group else found.overall) if not group or part.group == group}
+        most = max(parts.values(), key=lambda part: part.count).target
+        target = st.segmented_control(say(language(), "column-predicted-class"), list(parts), default=most, key=f"audit_attributions_class_{group}",
+                                      required=True, format_func=label_name)
+    return parts.get(target or most, parts[most])
