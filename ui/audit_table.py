@@ -58,7 +58,8 @@ def ask() -> AuditRequest | None:
         if table is not None:
             _describe(table)
             request = _choose(table, TRANSLATION if source == TRANSLATION_PROBE else None)
-            st.button(text("audit-run"), type="primary", icon=":material/balance:", on_click=_ask, args=(request,))
+            if st.button(text("audit-run"), type="primary", icon=":material/balance:"):  # a callback would be given what was chosen a run ago
+                _ask(request)
     asked: AuditRequest | None = st.session_state.get(state.AUDIT_REQUEST)
     return asked
 

@@ -62,6 +62,13 @@ def test_an_uploaded_table_is_audited_as_by_the_function(audited: Any) -> None:
     assert expected.report.gaps["macro_f1"].verdict == "gap"
 
 
+def test_what_is_chosen_and_audited_at_once_counts(visit: Visit) -> None:
+    visitor = upload(visit("cultures"), csv())
+    next(box for box in visitor.app.number_input if (box.key or "").startswith("resamples-")).set_value(300)
+    visitor.press("Audit").settle()  # nothing ran in between, as when somebody types a number and clicks
+    assert result_of(visitor).report.signature["resamples"] == 300
+
+
 def test_another_metric_has_its_own_verdict(audited: Any) -> None:
     box = next(box for box in audited.app.selectbox if box.key == state.AUDIT_METRIC)
     box.set_value("flip_rate")

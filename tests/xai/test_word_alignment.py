@@ -55,6 +55,9 @@ def test_the_best_layer_is_the_one_whose_directions_agree() -> None:
     assert best_layer(np.stack([flat, sharp, flat])[:, None]) == 1
     assert best_layer(np.stack([sharp, flat])[:, None], np.stack([sharp, flat])[:, None]) == 0
     assert best_layer(np.stack([sharp, sharp])[:, None]) == 1
+    blurred, torn = 0.3 + 0.1 * np.eye(3), np.array([[0.8, 0.1, 0.1], [0.1, 0.8, 0.1], [0.1, 0.8, 0.1]])
+    assert best_layer(np.stack([blurred, torn])[:, None]) == 1  # by count all of the first and two in three of the second agree
+    assert best_layer(np.stack([blurred, torn[[0, 2, 2]]])[:, None], np.stack([blurred, np.full((3, 3), 0.01) + 0.97 * np.eye(3)])[:, None]) == 1
     with pytest.raises(InputError, match="at least one sentence"):
         best_layer()
 
