@@ -80,7 +80,7 @@ class Cells:
         """
         for name, measure in self.measures.items():
             values, support = measure.values(self.counts, self.means), measure.support(self.counts)
-            for group in np.flatnonzero(np.isfinite(draws[name]).all(0) & (np.ptp(draws[name], axis=0) == 0)):
+            for group in np.flatnonzero(_is_still(draws[name]) & np.isfinite(values)):
                 generator = np.random.default_rng([seed, int(group), 1])
                 chances = (generator.permutation(len(draws[name])) + 0.5) / len(draws[name])  # evenly over 0-1
                 share = measure.scale * (1 - chances ** (1 / max(1, support[group])))  # quantiles of Beta(1, n)
@@ -92,6 +92,13 @@ class Cells:
         """All groups as one."""
         counts = self.counts.sum(0, keepdims=True)
         return Cells(counts, (self.counts * self.means).sum(0, keepdims=True) / np.maximum(counts, 1), self.rows, self.measures)
+
+
+def _is_still(draws: np.ndarray) -> np.ndarray:
+    """Whether all resamples (resamples, groups) in which a group can be measured give the same (groups,)."""
+    known = np.isfinite(draws)
+    high, low = np.where(known, draws, -np.inf).max(0), np.where(known, draws, np.inf).min(0)
+    return np.asarray(high == low)
 
 
 def count_cells(groups: np.ndarray, cells: np.ndarray, group_count: int, cell_count: int) -> np.ndarray:

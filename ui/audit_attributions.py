@@ -51,7 +51,8 @@ def show_attribution_totals(result: AuditResult, wanted: RowFilter) -> None:
         model = _choose_model(result, names)
         settings = _choose_settings()
         key = _key(result, wanted, model, settings)
-        st.button(text("audit-attributions-run"), icon=":material/functions:", on_click=_ask, args=(key,), key="audit_attributions_run")
+        if st.button(text("audit-attributions-run"), icon=":material/functions:", key="audit_attributions_run"):  # no callback, as in `audit_table.ask`
+            _ask(key)
     if st.session_state.get(state.AUDIT_ATTRIBUTIONS) == key:
         show_result(key, TITLE, lambda progress: _work(result, wanted, model, settings, progress), _draw)
 

@@ -110,6 +110,14 @@ def test_a_class_that_is_not_there_has_no_recall_and_no_precision() -> None:
     assert np.isnan(found["recall_positive"][0]) and np.isnan(found["precision_positive"][0])
 
 
+def test_three_of_three_prove_little_though_some_resamples_lack_them() -> None:
+    """Three positive predictions, all right, among 97 others: the precision may be as low as the bound of Clopper & Pearson for no case in three."""
+    labels = np.array([2] * 3 + [0] * 50 + [1] * 47)
+    cells = confusion_cells(np.zeros(100, dtype=int), labels, labels, CLASSES, 1)
+    draws = cells.draws(resamples=2_000)["precision_positive"][:, 0]
+    assert np.quantile(draws, 0.025) == pytest.approx(100 * 0.025 ** (1 / 3), abs=0.5) and draws.max() == pytest.approx(100, abs=0.1)
+
+
 def test_flips_need_three_classes() -> None:
     assert "flip_rate" not in confusion_cells(np.zeros(2, dtype=int), np.array([0, 1]), np.array([0, 1]), ("no", "yes"), 1).measures
 

@@ -20,6 +20,8 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).parents[2]
+LABELLED = """() => [...document.querySelectorAll('.js-plotly-plot')].every(plot => [...plot.querySelectorAll('.ytick text')].every(
+    label => label.getBoundingClientRect().left >= plot.getBoundingClientRect().left - 1))"""
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
@@ -132,3 +134,62 @@ def visiting(browser: Any, url: str, **settings: Any) -> Iterator[Visit]:
     page.on("pageerror", lambda error: visit.complaints.append(str(error)))
     yield visit
     context.close()
+
+
+def upload_table(visit: Visit, content: bytes, name: str, lang: str = "en") -> Any:
+    """The page of the audit with a table uploaded, in a tall window."""
+    page = visit.page
+    page.set_viewport_size({"width": 1500, "height": 2600})
+    page.goto(f"{visit.url}/cultures?lang={lang}")
+    page.get_by_role("heading", name="For whom does it fail?" if lang == "en" else "它在谁身上出错？").wait_for()
+    page.locator("input[type=file]").set_input_files({"name": name, "mimeType": "text/plain", "buffer": content})
+    page.get_by_text(f"{name}: " if lang == "en" else f"{name}：").wait_for()
+    return page
+
+
+def press_audit(page: Any, lang: str = "en") -> None:
+    """Has the table audited and waits for what was found."""
+    page.get_by_role("button", name="Audit" if lang == "en" else "审计", exact=True).click()
+    page.get_by_role("heading", name="What was found" if lang == "en" else "结果").wait_for(timeout=180_000)
+    page.locator(".st-key-audit_dots .point").first.wait_for()
+
+
+def click_square(page: Any, number: int) -> None:
+    """Clicks a square of the confusion, counted row by row."""
+    square = page.locator(".st-key-audit_confusion .point").nth(number)
+    square.scroll_into_view_if_needed()
+    middle = square.bounding_box()
+    page.mouse.move(middle["x"] + middle["width"] / 2, middle["y"] + middle["height"] / 2)
+    page.locator(".st-key-audit_confusion .hoverlayer .hovertext").wait_for()
+    page.mouse.down()
+    page.mouse.up()
+
+
+def pick_first_row(page: Any) -> None:
+    """Ticks the box before the first row that is shown."""
+    frame = page.locator(".st-key-audit_rows canvas").first
+    frame.scroll_into_view_if_needed()
+    box = frame.bounding_box()
+    page.mouse.click(box["x"] + 18, box["y"] + 52)
+
+
+def download(page: Any, button: Any) -> Path:
+    """The file that a button saves."""
+    with page.expect_download(timeout=120_000) as waiting:
+        button.click()
+    return Path(waiting.value.path())
+
+
+@contextlib.contextmanager
+def reading_card(browser: Any, card: Path, folder: Path) -> Iterator[Visit]:
+    """A saved audit card opened without a network, once all of its figures are drawn; raises AssertionError where one is wider than its place."""
+    path = folder / "card.html"
+    shutil.copy(card, path)
+    with visiting(browser, "file://", offline=True) as alone:
+        alone.page.goto(path.as_uri())
+        alone.page.locator(".js-plotly-plot .main-svg").last.wait_for()
+        alone.page.wait_for_function(LABELLED)  # margins are made for the labels once these are drawn
+        widths = alone.page.locator(".js-plotly-plot").evaluate_all(
+            "plots => plots.map(plot => [plot.parentElement.clientWidth, plot.querySelector('.main-svg').getBoundingClientRect().width])")
+        assert widths and all(abs(place - drawn) < 2 for place, drawn in widths), widths
+        yield alone

@@ -13,7 +13,7 @@ from audit import AuditColumns, AuditConfig, AuditResult, run_audit
 from audit.save import report_json
 from audit.table import parse_audit_table
 from audit.wording import verdict_lines
-from tests.browser.conftest import Visit, visiting
+from tests.browser.conftest import Visit, click_square, download, pick_first_row, press_audit, reading_card, upload_table
 
 SHOTS = Path(__file__).parents[2] / "screenshots"
 LABELS = ("negative", "neutral", "positive")
@@ -39,14 +39,9 @@ def expected(table: bytes) -> AuditResult:
 
 
 def audit(visit: Visit, table: bytes, lang: str = "en") -> Any:
-    page = visit.page
-    page.set_viewport_size({"width": 1500, "height": 2600})
-    page.goto(f"{visit.url}/cultures?lang={lang}")
-    page.get_by_role("heading", name="For whom does it fail?" if lang == "en" else "它在谁身上出错？").wait_for()
-    page.locator("input[type=file]").set_input_files({"name": "reviews.jsonl", "mimeType": "application/jsonl", "buffer": table})
+    page = upload_table(visit, table, "reviews.jsonl", lang)
     page.get_by_text("reviews.jsonl: 450" if lang == "en" else "reviews.jsonl：450").wait_for()
-    page.get_by_role("button", name="Audit" if lang == "en" else "审计", exact=True).click()
-    page.get_by_role("heading", name="What was found" if lang == "en" else "结果").wait_for()
+    press_audit(page, lang)
     page.locator(".st-key-audit_confusion .point").first.wait_for()
     return page
 
@@ -59,20 +54,11 @@ def test_from_upload_to_explanation(visit: Visit, table: bytes, expected: AuditR
     worst = next(group for group in expected.report.by_culture if group.group == "ar-EG")
     numbers = page.locator(".st-key-audit_confusion .textpoint").all_text_contents()
     assert [int(number) for number in numbers] == worst.confusion.ravel().tolist()
-    square = page.locator(".st-key-audit_confusion .point").nth(1)  # gold negative, predicted neutral
-    square.scroll_into_view_if_needed()
-    middle = square.bounding_box()
-    page.mouse.move(middle["x"] + middle["width"] / 2, middle["y"] + middle["height"] / 2)
-    page.locator(".st-key-audit_confusion .hoverlayer .hovertext").wait_for()
-    page.mouse.down()
-    page.mouse.up()
+    click_square(page, 1)  # gold negative, predicted neutral
     count = int(worst.confusion[0, 1])
     page.get_by_text(f"{count} of 450 rows").wait_for()
     page.screenshot(path=SHOTS / "audit.png", full_page=True)
-    frame = page.locator(".st-key-audit_rows canvas").first
-    frame.scroll_into_view_if_needed()
-    box = frame.bounding_box()
-    page.mouse.click(box["x"] + 18, box["y"] + 52)  # the box that picks the first row
+    pick_first_row(page)
     page.get_by_text("explained with").wait_for()
     page.locator(".row .token").first.wait_for()
     page.get_by_text("All scores as a table").wait_for(timeout=120_000)
@@ -81,16 +67,9 @@ def test_from_upload_to_explanation(visit: Visit, table: bytes, expected: AuditR
 
 def test_the_card_opens_offline_with_the_same_numbers(visit: Visit, browser: Any, table: bytes, expected: AuditResult, tmp_path: Path) -> None:
     page = audit(visit, table)
-    with page.expect_download() as waiting:
-        page.get_by_role("button", name="report.json").click()
-    assert Path(waiting.value.path()).read_bytes() == report_json(expected)
-    with page.expect_download() as waiting:
-        page.get_by_role("button", name="Audit card").click()
-    card = tmp_path / "card.html"
-    waiting.value.save_as(card)
-    with visiting(browser, "file://", offline=True) as alone:
-        alone.page.goto(card.as_uri())
-        alone.page.locator(".js-plotly-plot .point").first.wait_for()
+    assert download(page, page.get_by_role("button", name="report.json")).read_bytes() == report_json(expected)
+    card = download(page, page.get_by_role("button", name="Audit card"))
+    with reading_card(browser, card, tmp_path) as alone:
         for line in verdict_lines("en", expected.report, "macro_f1"):
             assert line in alone.page.inner_text("body")
         assert expected.report.signature["data_sha256"] in alone.page.inner_text("pre")
