@@ -54,6 +54,8 @@ def translate_table(table: AuditTable, columns: AuditColumns, model: Translator,
         InputError: A column is missing, or the model does not translate between the languages of a row.
         Cancelled: `progress` asked to stop.
     """
+    from models.decoding import DecodingConfig
+
     sources = table.texts(columns.text).to_pylist()
     table.with_columns({HYPOTHESIS: [""] * len(sources)})  # as above
     languages = list(zip(*(table.texts(name).to_pylist() for name in (columns.source_language, columns.target_language)), strict=True))
@@ -61,7 +63,8 @@ def translate_table(table: AuditTable, columns: AuditColumns, model: Translator,
     found, done = [""] * len(sources), 0
     for pair in dict.fromkeys(languages[number] for number in usable):
         numbers = [number for number in usable if languages[number] == pair]
-        for number, said in zip(numbers, model.translate([sources[number] for number in numbers], *pair, progress=part_of(progress, done, len(usable))),
+        for number, said in zip(numbers, model.translate([sources[number] for number in numbers], *pair, decoding=DecodingConfig.best(),
+                                                           progress=part_of(progress, done, len(usable))),
                                 strict=True):
             found[number] = said.hypothesis
         done += len(numbers)

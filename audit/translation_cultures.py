@@ -56,12 +56,15 @@ def measure_translation_cultures(
         InputError: There is no sentence, or the model does not translate the languages of one.
         Cancelled: `progress` asked to stop.
     """
+    from models.decoding import DecodingConfig
+
     if not sentences:
         raise InputError("There is no sentence to translate; give some in a direction of the model.")
     found: dict[int, str] = {}
     for pair in dict.fromkeys((s.source_language, s.target_language) for s in sentences):
         numbers = [number for number, s in enumerate(sentences) if (s.source_language, s.target_language) == pair]
-        translations = model.translate([sentences[number].source for number in numbers], *pair, progress=part_of(progress, len(found), len(sentences)))
+        translations = model.translate([sentences[number].source for number in numbers], *pair, decoding=DecodingConfig.best(),
+                                       progress=part_of(progress, len(found), len(sentences)))
         found.update(zip(numbers, (translation.hypothesis for translation in translations), strict=True))
     hypotheses = tuple(found[number] for number in range(len(sentences)))
     groups: dict[tuple[str, str, str], list[int]] = {}

@@ -27,7 +27,7 @@ from sklearn.metrics import accuracy_score, f1_score
 from audit import AuditColumns, AuditConfig, audit_predictions, parse_audit_table, read_probe
 from audit.parallel import align_items
 from audit.predicting import predict_table
-from audit.translation_errors import Translations
+from audit.translation_errors import Translations, check_translations
 from audit.translation_rows import measure_translation_rows
 from models import load_classifier
 from models.inference import evaluate_rows
@@ -151,6 +151,10 @@ def beside_sacrebleu() -> tuple[str, str, str, str]:
 
     measure_translation_rows(groups, columns, ["a", "b"], parallel=align_items(groups, items, ["a", "b"]), resamples=PAIR_RESAMPLES, progress=note)
     began, counted, ended = *checkpoints, time.perf_counter()
+    checking = time.perf_counter()
+    check_translations(columns)
+    checking = time.perf_counter() - checking
+    resampling = ended - counted - checking
     metrics = {"BLEU": BLEU(), "chrF": CHRF()}
     counting = time.perf_counter()
     for metric in metrics.values():
@@ -161,9 +165,9 @@ def beside_sacrebleu() -> tuple[str, str, str, str]:
     PairedTest([("a", systems[0]), ("b", systems[1])], metrics, [references], test_type="bs", n_samples=PAIR_RESAMPLES, n_jobs=1)()
     theirs = time.perf_counter() - theirs - counting
     return (f"two systems on {PAIRS:,} pairs, {PAIR_RESAMPLES:,} resamples",
-            f"{ended - counted:.1f} s: BLEU, chrF, TER, ROUGE-L, length, six kinds of errors, for each, for both together and paired (counting before it "
-            f"{counted - began:.1f} s)", f"sacreBLEU {version('sacrebleu')} {theirs:.1f} s: BLEU and chrF (counting before it {counting:.1f} s)",
-            f"{theirs / (ended - counted):.1f}")
+            f"{resampling:.1f} s: BLEU, chrF, TER, ROUGE-L, length and rates of errors of each, of both together and paired (before it counting "
+            f"{counted - began:.0f} s, looking for six kinds of errors {checking:.0f} s)",
+            f"sacreBLEU {version('sacrebleu')} {theirs:.1f} s: BLEU and chrF paired (counting before it {counting:.0f} s)", f"{theirs / resampling:.1f}")
 
 
 def beside_forward(name: str) -> list[tuple[str, str, str, str]]:
@@ -172,7 +176,8 @@ def beside_forward(name: str) -> list[tuple[str, str, str, str]]:
     large = load_classifier(name)
     torch.manual_seed(1)
     large.model.config.update({"hidden_size": 256, "num_hidden_layers": 4, "num_attention_heads": 4, "num_key_value_heads": 4, "head_dim": 64,
-                               "intermediate_size": 512})
+                               "intermediate_size": 512, "max_position_embeddings": 128})
+    large.max_length = 128
     large.model = type(large.model)(large.model.config).eval()
     texts = [sentence.text for sentence in read_probe()]
     table = parse_audit_table("".join(json.dumps({"text": text}) + "\n" for text in texts).encode(), "probe.jsonl")

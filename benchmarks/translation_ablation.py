@@ -32,7 +32,7 @@ from models.training.stages import read_pair_table
 from models.training.tokenizer import load_tokenizer
 from models.training.translation import TranslatorConfig
 from models.training.translation_run import TranslationRunConfig, run_translation_stages
-from models.translation_evaluation import measure_by, read_rows, translate_rows
+from models.translation_evaluation import count_by_direction, measure_by, read_rows, translate_rows
 
 CONFIG = "configs/toy_translation.yaml"
 SHARE = 6  # of this many English sentences one is kept with its translations; of the others each side alone, for back-translation
@@ -148,7 +148,8 @@ def measure(config: TranslationRunConfig) -> dict[str, float]:
     seconds = done["training"]["seconds"]
     translator = load_translator(config.checkpoint)
     rows = list(read_rows(config.evaluation, config.directions))
-    found = measure_by(list(zip(rows, translate_rows(translator, rows, num_beams=1), strict=True)), ("direction",), replace(config.evaluation, resamples=2))
+    counted = count_by_direction(rows, translate_rows(translator, rows, num_beams=1))
+    found = measure_by(rows, counted, ("direction",), replace(config.evaluation, resamples=2))
     means = {name: statistics.mean(row["metrics"][name]["value"] for row in found) for name in ("chrf", "bleu")}
     return {**means, "seconds": seconds, "whole_seconds": time.perf_counter() - began}
 

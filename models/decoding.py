@@ -35,6 +35,11 @@ class DecodingConfig:
         if not 1 <= self.alternatives <= self.num_beams:
             raise InputError(f"alternatives is {self.alternatives}, expected 1 to num_beams ({self.num_beams}).")
 
+    @classmethod
+    def best(cls, num_beams: int = 4) -> DecodingConfig:
+        """The same search for tables, where only the best hypothesis of each source is kept: it is the one that comes first with alternatives, too."""
+        return cls(num_beams, 1)
+
     def room(self, source_length: int, positions: int) -> int:
         """Most new tokens for a source, within the positions of the model."""
         return max(1, min(positions - 2, int(self.growth * source_length) + self.allowance))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any, Protocol
 
 import regex
@@ -95,7 +96,7 @@ def tokenize_checked(handle: TokenizingHandle, text: str, *, reserved: int = 0) 
         )
     end = offsets[-1][1]
     truncated_at = end if text[end:].strip() else None
-    ids = _without_typed_specials(handle.tokenizer, ids, special)
+    ids = _without(_reserved(handle.tokenizer), handle.tokenizer, ids, special)
     return TokenizedText(text, tuple(ids), tuple(special), offsets, positions, word_numbers(head, offsets), truncated_at)
 
 
@@ -111,12 +112,22 @@ def encode_texts(handle: TokenizingHandle, texts: Sequence[str]) -> list[Encoded
         with handle.lock:
             encoded = handle.tokenizer(heads, truncation=True, max_length=handle.max_length, return_offsets_mapping=True, return_special_tokens_mask=True,
                                        split_special_tokens=True)
+        reserved = _reserved(handle.tokenizer)
         for text, head, ids, special, spans in zip(block, heads, encoded["input_ids"], encoded["special_tokens_mask"], encoded["offset_mapping"], strict=True):
-            ends = [start + len(head[start:end].rstrip()) for (start, end), flag in zip(spans, special, strict=True) if not flag and head[start:end].strip()]
-            end = max(ends, default=0)  # of the last token of TokenizedText
-            ids = _without_typed_specials(handle.tokenizer, ids, special)
-            found.append(EncodedText(text, tuple(ids), end if text[end:].strip() else None) if ends else None)
+            end = _end(head, special, spans)
+            if not reserved.isdisjoint(ids):
+                ids = _without(reserved, handle.tokenizer, ids, special)
+            found.append(EncodedText(text, tuple(ids), end if text[end:].strip() else None) if end else None)
     return found
+
+
+def _end(text: str, special: Sequence[bool], spans: Sequence[tuple[int, int]]) -> int:
+    """Where the last token of TokenizedText ends, 0 without any, from the raw spans."""
+    last = next((span for span, flag in zip(reversed(spans), reversed(special), strict=True) if not flag), (0, 0))
+    if last[1] == max(map(itemgetter(1), spans), default=0) and not text[last[1] - 1 : last[1]].isspace() and last[0] < last[1]:
+        return last[1]
+    return max((start + len(text[start:end].rstrip()) for (start, end), flag in zip(spans, special, strict=True) if not flag and text[start:end].strip()),
+               default=0)
 
 
 def _encoded_alone(handle: TokenizingHandle, text: str) -> EncodedText | None:
@@ -164,11 +175,13 @@ def _encode(tokenizer: Any, text: str, max_length: int) -> tuple[list[int], list
     return list(whole), special, [(0, 0) if flag else next(spans) for flag in special]
 
 
-def _without_typed_specials(tokenizer: Any, ids: Sequence[int], special: Sequence[bool]) -> list[int]:
+def _reserved(tokenizer: Any) -> set[int]:
+    """Ids that nobody can type; none where there is no other for what is unknown."""
+    return set() if tokenizer.unk_token_id is None else set(tokenizer.all_special_ids) - {tokenizer.unk_token_id}
+
+
+def _without(reserved: set[int], tokenizer: Any, ids: Sequence[int], special: Sequence[bool]) -> list[int]:
     """Ids in which a typed "</s>" is unknown text: some tokenizers keep it whole even when asked to split it."""
-    if tokenizer.unk_token_id is None:
-        return list(ids)
-    reserved = set(tokenizer.all_special_ids) - {tokenizer.unk_token_id}
     return [tokenizer.unk_token_id if number in reserved and not flag else number for number, flag in zip(ids, special, strict=True)]
 
 

@@ -5,20 +5,24 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from models.data.pair_corpus import read_pairs
+from models.decoding import DecodingConfig
 from models.errors import CorpusError, InputError
 from models.loading import load_translator
 from models.progress import Progress, no_progress, part_of
 from models.text import check_text
 from models.training.stages import git_commit, read_pair_table
 from models.training.translation_run import TranslationEvaluationConfig, TranslationRunConfig
-from models.translation_metrics import measure_translations
+from models.translation_metrics import SentenceStatistics, measure_counted, sentence_statistics
 from models.translator import Translator
 
 SCHEMA_VERSION = 1
@@ -46,10 +50,10 @@ def evaluate_translator(config: TranslationRunConfig, progress: Progress = no_pr
     translator = load_translator(config.checkpoint)
     rows = list(read_rows(config.evaluation, config.directions))
     hypotheses = translate_rows(translator, rows, config.evaluation.num_beams, progress)
-    pairs = list(zip(rows, hypotheses, strict=True))
+    counted = count_by_direction(rows, hypotheses)
 
     def by(*fields: str) -> list[dict[str, Any]]:
-        return measure_by(pairs, fields, config.evaluation)
+        return measure_by(rows, counted, fields, config.evaluation)
 
     datasets = by("dataset", "direction")
     return {
@@ -86,23 +90,36 @@ def translate_rows(translator: Translator, rows: Sequence[ReferencedRow], num_be
     found: dict[int, str] = {}
     for direction in dict.fromkeys(row.direction for row in rows):
         numbers = [number for number, row in enumerate(rows) if row.direction == direction]
-        translations = translator.translate([rows[number].source for number in numbers], *direction.split("-"), num_beams=num_beams,
+        translations = translator.translate([rows[number].source for number in numbers], *direction.split("-"), decoding=DecodingConfig.best(num_beams),
                                             progress=part_of(progress, len(found), len(rows)))
         found.update(zip(numbers, (translation.hypothesis for translation in translations), strict=True))
     return [found[number] for number in range(len(rows))]
 
 
+def count_by_direction(rows: Sequence[ReferencedRow], hypotheses: Sequence[str]) -> dict[str, dict[str, SentenceStatistics]]:
+    """Statistics of all sentences of each direction, in the order of its rows; groups within a direction are sums of them."""
+    found = {}
+    for direction in dict.fromkeys(row.direction for row in rows):
+        own = [(said, row.reference) for row, said in zip(rows, hypotheses, strict=True) if row.direction == direction]
+        found[direction] = sentence_statistics([said for said, _ in own], [reference for _, reference in own], direction.split("-")[1])
+    return found
+
+
 def measure_by(
-    pairs: Sequence[tuple[ReferencedRow, str]], fields: Sequence[str], config: TranslationEvaluationConfig
+    rows: Sequence[ReferencedRow], counted: Mapping[str, Mapping[str, SentenceStatistics]], fields: Sequence[str], config: TranslationEvaluationConfig
 ) -> list[dict[str, Any]]:
     """All metrics of each distinct value of the fields, sorted; `fields` must include the direction, since a metric has one target language."""
-    groups: dict[tuple[str, ...], list[tuple[ReferencedRow, str]]] = {}
-    for row, hypothesis in pairs:
-        groups.setdefault(tuple(getattr(row, field) for field in fields), []).append((row, hypothesis))
+    groups: dict[tuple[str, ...], list[int]] = {}
+    directions: dict[tuple[str, ...], str] = {}
+    seen = Counter[str]()
+    for row in rows:
+        key = tuple(getattr(row, field) for field in fields)
+        groups.setdefault(key, []).append(seen[row.direction])
+        directions[key] = row.direction
+        seen[row.direction] += 1
     return [
         {**dict(zip(fields, key, strict=True)),
-         **measure_translations("/".join(key), [hypothesis for _, hypothesis in members], [row.reference for row, _ in members],
-                                members[0][0].direction.split("-")[1], resamples=config.resamples, seed=config.seed).to_json_dict()}
+         **measure_counted("/".join(key), counted[directions[key]], np.array(members), resamples=config.resamples, seed=config.seed).to_json_dict()}
         for key, members in sorted(groups.items())
     ]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -79,13 +79,20 @@ def measure_translations(
     """
     if not hypotheses or len(hypotheses) != len(references):
         raise InputError(f"{group} has {len(hypotheses)} translations and {len(references)} references, expected as many, and at least one.")
-    count = len(hypotheses)
-    weights = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), size=resamples)
+    counted = sentence_statistics(hypotheses, references, target_language)
+    return measure_counted(group, counted, np.arange(len(hypotheses)), resamples=resamples, seed=seed)
+
+
+def measure_counted(
+    group: str, counted: Mapping[str, SentenceStatistics], rows: np.ndarray, *, resamples: int = RESAMPLES, seed: int = 1
+) -> TranslationMetrics:
+    """`measure_translations` of some of the sentences (rows,) whose statistics are counted already; at least one."""
+    weights = np.random.default_rng(seed).multinomial(len(rows), np.full(len(rows), 1 / len(rows)), size=resamples)
     metrics, signatures = {}, {}
-    for name, counted in sentence_statistics(hypotheses, references, target_language).items():
-        value = float(counted.scores(counted.values.sum(0)))
-        metrics[name], signatures[name] = interval(value, counted.scores(weights @ counted.values)), counted.signature
-    return TranslationMetrics(group, count, metrics, signatures)
+    for name, own in counted.items():
+        values = own.values[rows]
+        metrics[name], signatures[name] = interval(float(own.scores(values.sum(0))), own.scores(weights @ values)), own.signature
+    return TranslationMetrics(group, len(rows), metrics, signatures)
 
 
 def split_words(text: str, language: str) -> list[str]:

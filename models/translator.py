@@ -150,7 +150,7 @@ class Translator:
         translations = []
         for source, beam, ids in zip(sources, hypotheses, found, strict=True):
             room = config.room(len(source.input_ids), self.max_length)
-            translations.append(_best([next(scored) for _ in beam], unfinished=min(map(len, ids)) >= room))
+            translations.append(_best([next(scored) for _ in beam], unfinished=len(ids[0]) >= room))
         return translations
 
     def score(

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from models.decoding import DecodingConfig
 from models.errors import InputError, ModelError
 from models.progress import Progress, no_progress
 from models.translator import Translator
@@ -134,7 +135,7 @@ def supports(
     """Support of each word of the model's own translations under their sources, and under the next text's (words,), as in `calibrate`."""
     if len(texts) < 2 or method not in TELLING:
         raise InputError(f"{len(texts)} texts and the method {method} came, expected at least 2 texts and one of {', '.join(TELLING)}.")
-    written = [translation.hypothesis for translation in model.translate(texts, source_language, target_language)]
+    written = [translation.hypothesis for translation in model.translate(texts, source_language, target_language, decoding=DecodingConfig.best())]
     told: list[list[float]] = [[], []]
     pairs = [(side, source, text) for side, sources in enumerate((texts, [*texts[1:], texts[0]]))
              for source, text in zip(sources, written, strict=True) if text]

@@ -92,6 +92,7 @@ def _classify(args: argparse.Namespace, table: Table, texts: Sequence[str]) -> t
 
 
 def _translate(args: argparse.Namespace, table: Table, texts: Sequence[str]) -> tuple[Table, dict[str, Any]]:
+    from models.decoding import DecodingConfig
     from models.loading import load_translator
 
     if not args.source_language or not args.target_language:
@@ -99,8 +100,8 @@ def _translate(args: argparse.Namespace, table: Table, texts: Sequence[str]) -> 
     translator = load_translator(args.model or args.task)
     with_columns(Table(table.header, []), ["hypothesis"], [])
     usable = _usable(texts)
-    found = dict(zip(usable, translator.translate(list(usable.values()), args.source_language, args.target_language, num_beams=args.num_beams,
-                                                  progress=progress_bar("translate")), strict=True))
+    found = dict(zip(usable, translator.translate(list(usable.values()), args.source_language, args.target_language,
+                                                  decoding=DecodingConfig.best(args.num_beams), progress=progress_bar("translate")), strict=True))
     cells = [[found[number].hypothesis if number in found else ""] for number in range(len(texts))]
     summary = {
         "model": translator.name, "fingerprint": translator.fingerprint, "count": len(texts), "num_beams": args.num_beams,

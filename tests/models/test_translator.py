@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -68,6 +69,19 @@ def test_a_table_keeps_its_order_and_repeats(toy_translator: Translator) -> None
     found = toy_translator.translate(texts, "en", "de", num_beams=2)
     assert [item.source.text for item in found] == texts
     assert found[0] == found[2] != found[1]
+
+
+def test_tables_have_the_translations_of_the_page(toy_translator: Translator) -> None:
+    """The search of a table keeps the best hypothesis only; which one that is, its score and its warnings are those with alternatives."""
+    texts = [EXAMPLES["en", "de"][0], "My father needs a coat.", "lamp lamp lamp 7", "The teacher buys a red apple today. " * 3]
+    for beams in (1, 4):
+        page = toy_translator.translate(texts, "en", "de", num_beams=beams)
+        table = toy_translator.translate(texts, "en", "de", decoding=DecodingConfig.best(beams))
+        for one, other in zip(page, table, strict=True):
+            assert replace(one, alternatives=(), token_logprobs=(), end_logprob=0) == replace(other, alternatives=(), token_logprobs=(), end_logprob=0)
+            assert one.token_logprobs == pytest.approx(other.token_logprobs, abs=1e-5) and not other.alternatives
+    (cut,) = toy_translator.translate(texts[:1], "en", "de", decoding=DecodingConfig(4, 4, growth=0, allowance=2))
+    assert cut.unfinished
 
 
 def test_a_long_text_is_cut_and_says_where(toy_translator: Translator) -> None:
