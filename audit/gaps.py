@@ -150,8 +150,9 @@ def _gap(metric: Measured, p_value: float, q_value: float) -> Gap:
     best, worst = (top, bottom) if metric.higher_is_better else (bottom, top)
     value = float(metric.values[top] - metric.values[bottom])
     difference = metric.draws[:, top] - metric.draws[:, bottom]
-    low = min(range_low(metric.values, metric.draws), value)
-    high = max(interval(value, difference, level=LEVEL).high, value)
+    pair = interval(value, difference, level=LEVEL)
+    low = max(0.0, min(range_low(metric.values, metric.draws), pair.low, value))  # a value at an end of its scale has noise on one side only
+    high = max(pair.high, value)
     detectable = float((norm.ppf((1 + LEVEL) / 2) + norm.ppf(POWER)) * difference.std(ddof=1))
     verdict = "no gap" if high <= metric.budget else "gap" if q_value < 1 - LEVEL and low > 0 else "cannot tell"
     return Gap(metric.groups[best], metric.groups[worst], value, low, high, _ratio(metric, worst, best), p_value, q_value, detectable, metric.budget, verdict)

@@ -85,7 +85,7 @@ class Cells:
                 chances = (generator.permutation(len(draws[name])) + 0.5) / len(draws[name])  # evenly over 0-1
                 share = measure.scale * (1 - chances ** (1 / max(1, support[group])))  # quantiles of Beta(1, n)
                 sign = -1 if values[group] >= measure.scale else 1 if values[group] <= 0 else generator.choice([-1, 1], size=len(share))
-                draws[name][:, group] = values[group] + sign * share
+                draws[name][:, group] = np.where(np.isfinite(draws[name][:, group]), values[group] + sign * share, np.nan)  # still unknown where it was
         return draws
 
     def pooled(self) -> Cells:

@@ -50,6 +50,15 @@ def test_where_less_is_better_the_best_is_the_lowest() -> None:
     assert gap.ratio is not None and gap.ratio.value == pytest.approx(3)
 
 
+def test_groups_at_the_ends_of_the_scale_are_no_proof_of_the_whole_scale() -> None:
+    """Of 13 rows each, all right and all wrong: the rates may be 79 and 21 as well, so that 100 apart is not certain."""
+    rows = np.arange(26)
+    groups, labels = rows // 13, np.zeros(26, dtype=int)
+    cells = confusion_cells(groups, labels, groups, ("negative", "neutral", "positive"), 2)
+    gap = find_gaps({"accuracy": Measured(("a", "b"), cells.values()["accuracy"], cells.draws()["accuracy"], True, 5)})["accuracy"]
+    assert (gap.value, gap.high) == (100, 100) and 100 - 200 * (1 - 0.025 ** (1 / 13)) < gap.low < 75 and gap.verdict == "gap"
+
+
 def test_groups_without_a_value_are_left_out() -> None:
     metric = normal([70, 60, 50], [1, 1, 1])
     metric.values[2] = np.nan
