@@ -127,7 +127,8 @@ def _verdicts(report: AuditReport, language: str) -> list[tuple[str, str]]:
 
 def _by_culture(report: AuditReport, language: str, figures: _Figures) -> Section:
     drawn = []
-    for metric in dict.fromkeys([main_metric(report), *report.gaps]):
+    incomparable = report.signature.get("incomparable", {})
+    for metric in dict.fromkeys([main_metric(report), *(name for name in report.metrics if name in report.gaps or name in incomparable)]):
         groups = [group for group in report.by_culture if metric in group.metrics]
         if groups:
             drawn.append(figures.draw(dots(report, metric, language), metric_name(language, metric)))

@@ -121,6 +121,12 @@ class AuditReport:
     items: int | None
     signature: dict[str, Any]
 
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """Names of all metrics that some group has; of those that groups count differently there is no value of all rows."""
+        largest = max(self.by_culture, key=lambda group: len(group.metrics))
+        return tuple(dict.fromkeys(name for group in (largest, *self.by_culture) for name in group.metrics))
+
     def to_json_dict(self) -> dict[str, Any]:
         """The content of report.json."""
         overall = self.overall.to_json_dict()

@@ -43,7 +43,7 @@ def groups_table(report: AuditReport, metric: str) -> ReportTable:
 
 def metrics_table(report: AuditReport) -> ReportTable:
     """Every metric of every group as value [low, high]."""
-    names = tuple(report.overall.metrics) or tuple(dict.fromkeys(name for group in report.by_culture for name in group.metrics))
+    names = report.metrics
     rows = [(shown(group.group), group.count, *(_spelt(name, group.metrics[name]) if name in group.metrics else "–" for name in names))
             for group in (report.overall, *report.by_culture)]
     return ReportTable(("group", "count", *(f"metric:{name}" for name in names)), tuple(rows))
@@ -128,7 +128,7 @@ def left_out_table(report: AuditReport, language: str) -> ReportTable:
 
 def main_metric(report: AuditReport) -> str:
     """The metric that is shown first."""
-    return next((name for name in ("macro_f1", "chrf") if any(name in group.metrics for group in report.by_culture)), next(iter(report.overall.metrics), ""))
+    return next((name for name in ("macro_f1", "chrf") if name in report.metrics), report.metrics[0])
 
 
 def _spelt(metric: str, value: Gap | Interval) -> str:

@@ -54,6 +54,8 @@ def verdict(language: str, metric: str, gap: Gap) -> str:
 def verdict_lines(language: str, report: AuditReport, metric: str) -> list[str]:
     """The verdict on a metric, what speaks against reading it so, and the gap on equal terms where it is known."""
     if metric not in report.gaps:
+        if metric in report.signature.get("incomparable", {}):
+            return [say(language, "verdict-incomparable", metric=metric_name(language, metric), languages=", ".join(report.signature["target_languages"]))]
         return [say(language, "verdict-one-group")] if len(report.by_culture) < 2 else []
     lines = [verdict(language, metric, report.gaps[metric])]
     targets = report.signature.get("target_languages", [])

@@ -47,7 +47,7 @@ def _work(request: AuditRequest, model: Classifier | Translator | None, progress
 def _draw(result: AuditResult) -> None:
     report = result.report
     _summary(result)
-    names = list(report.overall.metrics)
+    names = list(report.metrics)
     chosen = st.session_state.get(state.AUDIT_METRIC)
     metric = st.selectbox(text("audit-metric"), names, index=names.index(chosen if chosen in names else main_metric(report)), key=state.AUDIT_METRIC,
                           format_func=lambda name: metric_name(language(), name), width=320)

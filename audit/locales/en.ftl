@@ -23,6 +23,7 @@ verdict-no-gap = { $metric } is alike in all groups: the best, { $best }, and th
 verdict-cannot-tell = Too few rows to tell whether { $metric } differs: { $best } and { $worst } are { $value } [{ $low }, { $high }] apart; groups of these sizes show a difference of { $detectable } or more.
 verdict-adjusted = With the same class mix and lengths it is { $value } [{ $low }, { $high }] ({ $best } over { $worst }).
 verdict-languages = The groups are translated into several languages ({ $languages }), and their { $metric } is on no common scale: compare groups of one target language only.
+verdict-incomparable = { $metric } is counted in several ways for these languages ({ $languages }), so there is no value of all rows and no gap: compare groups of one target language only.
 verdict-one-group = There is one group only, so there is no gap to speak of.
 verdict-name-gap = gap
 verdict-name-no-gap = no gap

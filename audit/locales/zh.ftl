@@ -23,6 +23,7 @@ verdict-no-gap = { $metric }在各组之间相近：最好的 { $best } 与最�
 verdict-cannot-tell = 行数太少，无法判断{ $metric }是否有差距：{ $best } 与 { $worst } 相差 { $value } [{ $low }, { $high }]；这样大小的组能发现 { $detectable } 或更大的差距。
 verdict-adjusted = 在类别比例与长度相同的条件下，差距为 { $value } [{ $low }, { $high }]（{ $best } 高于 { $worst }）。
 verdict-languages = 各组译入多种语言（{ $languages }），其{ $metric }没有共同的尺度：只应比较目标语言相同的组。
+verdict-incomparable = { $metric }对这些语言（{ $languages }）有不同的计法，因此没有全部行的数值，也没有差距：只应比较目标语言相同的组。
 verdict-one-group = 只有一个组，谈不上差距。
 verdict-name-gap = 有差距
 verdict-name-no-gap = 无差距

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from audit.card import card_html
 from audit.columns import AuditColumns
 from audit.report import AuditConfig
 from audit.run import AuditResult, run_audit
@@ -87,6 +88,17 @@ def test_scores_of_several_target_languages_come_with_a_caution(result: AuditRes
     assert caution in " ".join(verdict_lines("en", mixed, "chrf")) and "没有共同的尺度" in " ".join(verdict_lines("zh", mixed, "chrf"))
     for report, metric in ((mixed, "untranslated"), (result.report, "chrf")):
         assert "no common scale" not in " ".join(verdict_lines("en", report, metric))
+
+
+def test_what_is_counted_differently_is_shown_by_group_and_says_why_it_has_no_gap() -> None:
+    said = {"target_language": "zh", "reference": "火车十五点到达不来梅。", "hypothesis": "火车五点到达汉堡。"}
+    result = run_audit(table([{**row, **said} if row["culture"] == "de-AT" else row for row in ROWS]), "translation", COLUMNS, CONFIG)
+    report = result.report
+    assert "bleu" not in report.overall.metrics and "bleu" not in report.gaps and "bleu" in report.metrics
+    (line,) = verdict_lines("en", report, "bleu")
+    assert line.startswith("BLEU is counted in several ways for these languages (en, zh)")
+    card = card_html(result, "en")
+    assert f"{report.by_culture[0].metrics['bleu'].value:.1f} [" in card and card.count("BLEU") > 3
 
 
 def test_the_report_is_json_and_the_same_again(result: AuditResult) -> None:
