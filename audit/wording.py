@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import functools
 from pathlib import Path
 from typing import Any
-
-from fluent.runtime import FluentBundle, FluentResource
 
 from audit.gaps import Gap
 from audit.repair import MOST_ROWS, GapChange, RepairPreview
 from audit.report import RATIOS, AuditReport
-from models.errors import ConfigError
+from models.messages import message
 from models.text import visible_marks
 
 FOLDER = Path(__file__).parent / "locales"
@@ -26,14 +23,7 @@ def say(language: str, key: str, /, **values: Any) -> str:
     Raises:
         ConfigError: The catalogue has no such key or a value is missing.
     """
-    catalogue = _catalogue(language)
-    message = catalogue.get_message(key) if catalogue.has_message(key) else None
-    if message is None or message.value is None:
-        raise ConfigError(f"The catalogue {language}.ftl has no text {key!r}; add it to every file in {FOLDER.name}/.")
-    formatted, errors = catalogue.format_pattern(message.value, values)
-    if errors:
-        raise ConfigError(f"The text {key!r} in {language}.ftl cannot be formatted: {errors[0]}.")
-    return str(formatted)
+    return message(FOLDER, language, key, values)
 
 
 def metric_name(language: str, metric: str) -> str:
@@ -97,10 +87,3 @@ def shown(name: str) -> str:
     """A name out of somebody's table, short and without characters that hide."""
     name = visible_marks(name)
     return name if len(name) <= NAME_CHARACTERS else name[: NAME_CHARACTERS - 1] + "…"
-
-
-@functools.cache
-def _catalogue(language: str) -> FluentBundle:
-    bundle = FluentBundle([{"zh": "zh-CN"}.get(language, language)], use_isolating=False)
-    bundle.add_resource(FluentResource((FOLDER / f"{language}.ftl").read_text(encoding="utf-8")))
-    return bundle

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import functools
 from pathlib import Path
 from typing import Any
 
 import streamlit as st
-from fluent.runtime import FluentBundle, FluentResource
 
-from models.errors import ConfigError
+from models.messages import message
 from ui import state
 
 LANGUAGES = {"en": "English", "zh": "简体中文"}
@@ -39,19 +37,4 @@ def translate(lang: str, key: str, /, **values: Any) -> str:
     Raises:
         ConfigError: The catalogue has no such key or a value is missing.
     """
-    bundle = catalogue(lang)
-    message = bundle.get_message(key) if bundle.has_message(key) else None
-    if message is None or message.value is None:
-        raise ConfigError(f"The catalogue {lang}.ftl has no text {key!r}; add it to every file in {FOLDER.name}/.")
-    formatted, errors = bundle.format_pattern(message.value, values)
-    if errors:
-        raise ConfigError(f"The text {key!r} in {lang}.ftl cannot be formatted: {errors[0]}.")
-    return str(formatted)
-
-
-@functools.cache
-def catalogue(lang: str) -> FluentBundle:
-    """The parsed catalogue of a language."""
-    bundle = FluentBundle([{"zh": "zh-CN"}.get(lang, lang)], use_isolating=False)
-    bundle.add_resource(FluentResource((FOLDER / f"{lang}.ftl").read_text(encoding="utf-8")))
-    return bundle
+    return message(FOLDER, lang, key, values)
