@@ -20,6 +20,7 @@ from ui.jobs import Job
 from ui.tables import csv_bytes
 from ui.texts import text
 from ui.token_row import show_tokens
+from ui.trust import show_trust
 from ui.words import label_name
 from xai.attribution import Attribution
 from xai.keys import result_key
@@ -46,6 +47,9 @@ def show_attributions(model: Classifier, prediction: Prediction) -> None:
     open_jobs = _pending(keys)
     fragment = st.fragment(_rows, run_every=POLL_SECONDS if open_jobs else None)
     fragment(keys, words, bool(open_jobs))
+    found = {name: result for name, key in keys.items() if (result := job_runner().result(key)) is not None}
+    if found and not open_jobs:
+        show_trust(model, keys, found)
 
 
 def _submit(model: Classifier, content: str, target: str, keys: dict[str, str]) -> None:

@@ -10,6 +10,7 @@ from models.loading import load_classifier, load_translator
 from xai import METHODS, TRANSLATION_METHODS
 from xai.__main__ import COMMANDS, main
 from xai.commands.explain import METHOD_NAMES, TRANSLATION_METHOD_NAMES
+from xai.faithfulness import measure_faithfulness
 from xai.keys import result_key
 
 
@@ -19,6 +20,17 @@ def test_same_numbers_as_python(embedded: Path, capsys: pytest.CaptureFixture[st
     expected = METHODS["lime"](load_classifier("bert"), "not bad", "neutral", seed=4)
     assert printed["scores"] == pytest.approx(expected.scores.tolist())
     assert printed["parameters"]["seed"] == 4
+
+
+def test_faithfulness_is_that_of_the_function(embedded: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = "The film was not bad at all, I loved it."
+    assert main(["explain", "--model", "bert", "--method", "occlusion", "--text", text, "--faithfulness", "--json"]) == 0
+    printed, said = capsys.readouterr()
+    model = load_classifier("bert")
+    expected = measure_faithfulness(model, METHODS["occlusion"](model, text)).measures
+    found = json.loads(printed)["faithfulness"]["measures"]
+    assert found["verdict"] == expected.verdict and found["comprehensiveness"]["value"] == pytest.approx(expected.comprehensiveness.value)
+    assert said.splitlines()[-1].startswith(expected.verdict)
 
 
 def test_table_of_words(embedded: Path, capsys: pytest.CaptureFixture[str]) -> None:

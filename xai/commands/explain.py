@@ -26,6 +26,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--target-language", help="language to translate into")
     parser.add_argument("--hypothesis", help="translation to explain (default: the model's own)")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--faithfulness", action="store_true", help="measure whether the explanation is better than chance, by removing words")
     parser.add_argument("--json", action="store_true", help="print all fields of the attribution as JSON")
 
 
@@ -47,8 +48,9 @@ def _explain_prediction(args: argparse.Namespace) -> int:
 
     model = load_classifier(args.model or args.task)
     attribution = METHODS[args.method](model, args.text, args.target, seed=args.seed, progress=progress_bar(args.method))
+    trust = _trust(args, model, attribution)
     if args.json:
-        print(json.dumps(attribution.to_json_dict(), ensure_ascii=False))
+        print(json.dumps({**attribution.to_json_dict(), **trust}, ensure_ascii=False))
         return 0
     words = attribution.words()
     for token, score in zip(words.tokens, words.scores, strict=True):
@@ -56,6 +58,21 @@ def _explain_prediction(args: argparse.Namespace) -> int:
     print(f"{attribution.target} {attribution.output} {attribution.value:.4f}, without any token {attribution.base_value:.4f}; "
           f"{attribution.evaluations} evaluations, {attribution.seconds:.2f} s", file=sys.stderr)
     return 0
+
+
+def _trust(args: argparse.Namespace, model: Any, attribution: Any) -> dict[str, Any]:
+    """What is measured of an explanation where it was asked for; the verdict goes to stderr."""
+    if not args.faithfulness:
+        return {}
+    from models.cli import progress_bar
+    from xai.faithfulness import measure_faithfulness
+
+    found = measure_faithfulness(model, attribution, seed=args.seed, progress=progress_bar("faithfulness"))
+    measures = found.measures
+    print(f"{measures.verdict}{f' ({measures.reason})' if measures.reason else ''}: comprehensiveness {measures.comprehensiveness.value:.3f} (random orders "
+          f"{measures.comprehensiveness.low:.3f} to {measures.comprehensiveness.high:.3f}), sufficiency {measures.sufficiency.value:.3f} "
+          f"({measures.sufficiency.low:.3f} to {measures.sufficiency.high:.3f})", file=sys.stderr)
+    return {"faithfulness": found.to_json_dict()}
 
 
 def _explain_translation(args: argparse.Namespace) -> int:
@@ -66,12 +83,14 @@ def _explain_translation(args: argparse.Namespace) -> int:
 
     if not (args.source_language and args.target_language):
         raise InputError("A translation is explained from one language to another; give --source-language and --target-language, such as en and zh.")
+    model = load_translator(args.model or args.task)
     attribution = TRANSLATION_METHODS[args.method](
-        load_translator(args.model or args.task), args.text, args.hypothesis, source_language=args.source_language,
+        model, args.text, args.hypothesis, source_language=args.source_language,
         target_language=args.target_language, seed=args.seed, progress=progress_bar(args.method),
     )
+    trust = _trust(args, model, attribution)
     if args.json:
-        print(json.dumps(attribution.to_json_dict(), ensure_ascii=False))
+        print(json.dumps({**attribution.to_json_dict(), **trust}, ensure_ascii=False))
         return 0
     words = attribution.words()
     found = contributions(words)
