@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from functools import partial
 
 import pandas as pd
 import streamlit as st
@@ -50,4 +51,4 @@ def _panel(found: AttentionMap) -> None:
     columns = [f"{number + 1} {token}" for number, token in enumerate(shown.tokens)]
     table = pd.DataFrame(select(shown, **chosen), columns=columns)
     table.insert(0, "token", list(shown.tokens))
-    st.download_button(text("download-csv"), csv_bytes(table), "attention.csv", "text/csv", icon=":material/download:", key="attention_csv")
+    st.download_button(text("download-csv"), partial(csv_bytes, table), "attention.csv", "text/csv", icon=":material/download:", key="attention_csv")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -95,7 +96,7 @@ def _figures(classes: tuple[str, ...], groups: list[GroupMetrics], overall: Grou
     table = groups_table([*groups, overall])
     with st.expander(text("culture-table")):
         st.dataframe(table, hide_index=True)
-        st.download_button(text("download-csv"), csv_bytes(table), "cultures.csv", "text/csv", icon=":material/download:", key="culture_csv")
+        st.download_button(text("download-csv"), partial(csv_bytes, table), "cultures.csv", "text/csv", icon=":material/download:", key="culture_csv")
 
 
 def _phenomena(report: CultureReport, culture: str | None) -> None:

@@ -141,4 +141,4 @@ def _table(done: dict[str, Attribution]) -> None:
                           **{name: result.scores for name, result in done.items()}})
     with st.expander(text("why-table")):
         st.dataframe(table, hide_index=True)
-        st.download_button(text("download-csv"), csv_bytes(table), "attributions.csv", "text/csv", icon=":material/download:")
+        st.download_button(text("download-csv"), partial(csv_bytes, table), "attributions.csv", "text/csv", icon=":material/download:")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from functools import partial
 
 import pandas as pd
 import streamlit as st
@@ -115,7 +116,7 @@ def _results(model: Classifier | Translator) -> None:
         return
     table = pd.DataFrame(rows).round(1)
     st.dataframe(table, hide_index=True)
-    st.download_button(text("download-csv"), csv_bytes(table), "results.csv", "text/csv", key=f"csv-{model.fingerprint}", icon=":material/download:")
+    st.download_button(text("download-csv"), partial(csv_bytes, table), "results.csv", "text/csv", key=f"csv-{model.fingerprint}", icon=":material/download:")
 
 
 def _directions(model: Translator) -> str:

@@ -140,6 +140,6 @@ def _links(attention: CrossAttentionMap, weights: np.ndarray, attribution: Seque
         links = links_table(attention, weights, attribution)
         st.dataframe(links, hide_index=True)
         with st.container(horizontal=True):
-            st.download_button(text("alignment-links-csv"), csv_bytes(links), "links.csv", "text/csv", icon=":material/download:", key="links_csv")
-            st.download_button(text("alignment-pairs-csv"), csv_bytes(pairs_table(attention, weights, attribution)), "alignment.csv", "text/csv",
+            st.download_button(text("alignment-links-csv"), partial(csv_bytes, links), "links.csv", "text/csv", icon=":material/download:", key="links_csv")
+            st.download_button(text("alignment-pairs-csv"), lambda: csv_bytes(pairs_table(attention, weights, attribution)), "alignment.csv", "text/csv",
                                icon=":material/download:", key="alignment_csv")

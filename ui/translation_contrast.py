@@ -97,7 +97,7 @@ def _stretches(found: ContrastAttribution, *, words: bool) -> None:
     table = stretches_table(found)
     with st.expander(text("contrast-table")):
         st.dataframe(table, hide_index=True)
-        st.download_button(text("download-csv"), csv_bytes(table), "contrast.csv", "text/csv", icon=":material/download:", key="contrast_csv")
+        st.download_button(text("download-csv"), partial(csv_bytes, table), "contrast.csv", "text/csv", icon=":material/download:", key="contrast_csv")
 
 
 def _stretch(found: ContrastAttribution, stretch: ContrastStretch, number: int, words: bool) -> None:

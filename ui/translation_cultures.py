@@ -108,7 +108,7 @@ def _report(report: TranslationReport, *, metric: str) -> None:
     ])
     with st.expander(text("fares-rows")):
         st.dataframe(rows, hide_index=True)
-        st.download_button(text("download-csv"), csv_bytes(rows), "fares-rows.csv", "text/csv", icon=":material/download:", key="fares_rows_csv")
+        st.download_button(text("download-csv"), partial(csv_bytes, rows), "fares-rows.csv", "text/csv", icon=":material/download:", key="fares_rows_csv")
 
 
 def _figure(groups: Sequence[TranslationMetrics], metric: str, *, marked: str | None) -> None:
@@ -142,6 +142,6 @@ def _table(groups: Sequence[TranslationMetrics], name: str) -> None:
     table = pd.DataFrame(rows).round(2)
     with st.expander(text("fares-table")):
         st.dataframe(table, hide_index=True)
-        st.download_button(text("download-csv"), csv_bytes(table), name, "text/csv", icon=":material/download:", key="fares_csv")
+        st.download_button(text("download-csv"), partial(csv_bytes, table), name, "text/csv", icon=":material/download:", key="fares_csv")
         for signature in sorted({f"{metric}: {signature}" for group in groups for metric, signature in group.signatures.items()}):
             st.text(signature)

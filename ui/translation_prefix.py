@@ -82,4 +82,4 @@ def _tables(shares: Contributions) -> None:
         for column, table, name in ((left, target, "shares"), (right, source, "touches")):
             with column:
                 st.dataframe(table, hide_index=True)
-                st.download_button(text("download-csv"), csv_bytes(table), f"{name}.csv", "text/csv", icon=":material/download:", key=f"{name}_csv")
+                st.download_button(text("download-csv"), partial(csv_bytes, table), f"{name}.csv", "text/csv", icon=":material/download:", key=f"{name}_csv")

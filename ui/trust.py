@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from functools import partial
 
 import pandas as pd
 import streamlit as st
@@ -16,13 +17,14 @@ from ui.tables import csv_bytes
 from ui.texts import text
 from xai.attribution import Attribution
 from xai.faithfulness import Faithfulness, measure_faithfulness
-from xai.rankings import BASELINES, REASONS, VERDICTS
+from xai.rankings import BASELINES, LEVEL, REASONS, VERDICTS, RankingMeasures
 from xai.trust_figures import deletion_curves
 
 SEED = 0
 FAITHFUL, CHANCE, WORSE, UNKNOWN = VERDICTS
-COLOURS = {FAITHFUL: "violet", CHANCE: "red", WORSE: "red", UNKNOWN: "gray"}
-ICONS = {FAITHFUL: "check", CHANCE: "close", WORSE: "close", UNKNOWN: "question_mark"}
+NEEDED, ENOUGH = "needed but not enough", "enough but not needed"
+COLOURS = {FAITHFUL: "violet", NEEDED: "orange", ENOUGH: "orange", CHANCE: "red", WORSE: "red", UNKNOWN: "gray"}
+ICONS = {FAITHFUL: "check", NEEDED: "contrast", ENOUGH: "contrast", CHANCE: "close", WORSE: "close", UNKNOWN: "question_mark"}
 
 
 def show_trust(model: Classifier, keys: Mapping[str, str], found: Mapping[str, Attribution]) -> None:
@@ -57,8 +59,9 @@ def _draw(found: list[Faithfulness]) -> None:
     for one in found:
         measures = one.measures
         reason = f" · {text('trust-reason-' + measures.reason.replace(' ', '-'))}" if measures.reason in REASONS[1:] else ""
-        st.markdown(f"{text('method-' + one.method)} :{COLOURS[measures.verdict]}-badge[:material/{ICONS[measures.verdict]}: "
-                    f"{text('trust-verdict-' + measures.verdict.replace(' ', '-'))}]{reason}")
+        verdict = badge(measures)
+        st.markdown(f"{text('method-' + one.method)} :{COLOURS[verdict]}-badge[:material/{ICONS[verdict]}: "
+                    f"{text('trust-verdict-' + verdict.replace(' ', '-'))}]{reason}")
     st.caption(text("trust-note", rankings=found[0].measures.rankings - 1, removal=found[0].removal))
     st.plotly_chart(deletion_curves(found, names=[text("method-" + one.method) for one in found], random_title=text("trust-random"),
                                     removed_title=text("trust-removed"), output_title=text(f"output-{found[0].output}")),
@@ -66,7 +69,14 @@ def _draw(found: list[Faithfulness]) -> None:
     table = pd.DataFrame([_cells(one) for one in found])
     with st.expander(text("trust-table")):
         st.dataframe(table, hide_index=True)
-        st.download_button(text("download-csv"), csv_bytes(table), "faithfulness.csv", "text/csv", icon=":material/download:", key="trust_download")
+        st.download_button(text("download-csv"), partial(csv_bytes, table), "faithfulness.csv", "text/csv", icon=":material/download:", key="trust_download")
+
+
+def badge(measures: RankingMeasures) -> str:
+    """What is shown of a verdict: an explanation that does not beat chance in both may do so in one of what it removes and what it keeps."""
+    if measures.verdict == CHANCE and measures.comprehensiveness.p_value <= LEVEL:
+        return NEEDED
+    return ENOUGH if measures.verdict == CHANCE and measures.sufficiency.p_value <= LEVEL else measures.verdict
 
 
 def _cells(found: Faithfulness) -> dict[str, str | float]:

@@ -12,8 +12,9 @@ import pytest
 from audit import read_probe
 from audit.probe import LABELS
 from models.errors import InputError
+from models.messages import catalogue
 from models.text import check_text
-from ui.texts import LANGUAGES, catalogue, translate
+from ui.texts import FOLDER, LANGUAGES, translate
 
 FIELDS = {"id": "zh-CN-01", "text": "好", "label": "positive", "language": "zh", "culture": "zh-CN", "scenario": "meal_out", "gloss": "good",
           "phenomena": ["food"]}
@@ -110,4 +111,4 @@ def test_every_tag_and_culture_is_named_in_each_catalogue(lang: str) -> None:
     cultures = {sentence.culture for sentence in read_probe()}
     names = {translate(lang, f"culture-{culture}") for culture in cultures}
     assert len(names) == len(cultures)
-    assert catalogue(lang).locales == [{"zh": "zh-CN"}.get(lang, lang)]
+    assert catalogue(FOLDER, lang).locales == [{"zh": "zh-CN"}.get(lang, lang)]

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from ui import state
 from ui.caches import classifier, job_runner
 from ui.texts import translate
+from ui.trust import badge
 from xai import METHODS
 from xai.faithfulness import measure_faithfulness
+from xai.rankings import measure_ranking
 from xai.trust_figures import deletion_curves
 
 Visit = Callable[..., Any]
@@ -30,11 +34,21 @@ def test_every_explanation_gets_its_verdict(visit: Visit) -> None:
         own = measure_faithfulness(model, METHODS[one.method](model, FILM, one.target, seed=0))
         assert (own.measures.verdict, own.measures.comprehensiveness) == (one.measures.verdict, one.measures.comprehensiveness)
         shown = [line.value for line in visitor.app.markdown if line.value.startswith(translate("en", f"method-{one.method}") + " :")]
-        assert len(shown) == 1 and translate("en", "trust-verdict-" + one.measures.verdict.replace(" ", "-")) in shown[0]
+        assert len(shown) == 1 and translate("en", "trust-verdict-" + badge(one.measures).replace(" ", "-")) in shown[0]
     (table,) = [frame.value for frame in visitor.app.dataframe if "comprehensiveness" in frame.value.columns]
     assert table["comprehensiveness"].tolist() == pytest.approx([one.measures.comprehensiveness.value for one in found])
     visitor.ask("Another text, which nobody has checked.").settle()
     assert not [line for line in visitor.app.markdown if "-badge[" in line.value]
+
+
+def test_what_beats_chance_in_one_way_says_which() -> None:
+    measures = measure_ranking(lambda kept: kept[:, 0] * 0.5 + 0.01 * kept.sum(1), np.arange(12, 0, -1.0))
+    both = replace(measures, verdict="not better than chance")
+    low, high = (replace(both.comprehensiveness, p_value=p) for p in (0.01, 0.5))
+    assert badge(replace(both, comprehensiveness=low, sufficiency=high)) == "needed but not enough"
+    assert badge(replace(both, comprehensiveness=high, sufficiency=low)) == "enough but not needed"
+    assert badge(replace(both, comprehensiveness=high, sufficiency=high)) == "not better than chance"
+    assert badge(replace(both, comprehensiveness=low, sufficiency=low, verdict="worse than chance")) == "worse than chance"
 
 
 def test_the_figure_has_a_line_for_each_and_one_for_chance(visit: Visit) -> None:

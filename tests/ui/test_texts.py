@@ -23,10 +23,11 @@ from ui.translation_cultures import CARD
 from ui.translation_cultures import METRICS as TRANSLATION_METRICS
 from ui.translation_cultures import PROBE as TRANSLATION_PROBE
 from ui.translation_views import VIEWS
+from ui.trust import COLOURS
 from ui.words import LABELS
 from ui.words import LANGUAGES as NAMED_LANGUAGES
 from xai import METHODS, TRANSLATION_METHODS
-from xai.rankings import REASONS, VERDICTS
+from xai.rankings import REASONS
 
 ROOT = Path(__file__).parents[2]
 CODE = sorted([ROOT / "app.py", *(path for room in ("ui", "pages") for path in (ROOT / room).rglob("*.py"))])
@@ -50,7 +51,7 @@ GAPS = {
     "culture-source-{}": {PROBE, CORPORA}, "culture-{}": {s.culture for s in (*read_probe(), *read_translation_probe())}, "error-{}": error_keys(),
     "phenomenon-{}": {tag for s in (*read_probe(), *read_translation_probe()) for tag in s.phenomena}, "{}-more": set(OVERVIEW),
     "language-{}": set(NAMED_LANGUAGES),
-    "trust-verdict-{}": {name.replace(" ", "-") for name in VERDICTS}, "trust-reason-{}": {name.replace(" ", "-") for name in REASONS if name},
+    "trust-verdict-{}": {name.replace(" ", "-") for name in COLOURS}, "trust-reason-{}": {name.replace(" ", "-") for name in REASONS if name},
     "audit-source-{}": {UPLOAD, AUDIT_PROBE, AUDIT_TRANSLATION_PROBE}, "audit-{}": {WRONG, RIGHT},
     "view-{}": set(VIEWS), "alignment-by-{}": {ATTRIBUTION, ATTENTION}, "fares-{}": {*CARD, TRANSLATION_PROBE}, "metric-{}": set(TRANSLATION_METRICS),
 }
