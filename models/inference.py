@@ -63,11 +63,6 @@ def evaluate_rows(
     return stacked[places]
 
 
-def unique_rows(rows: Sequence[Row]) -> int:
-    """Number of evaluations the rows cost."""
-    return len({tuple(row) for row in rows})
-
-
 def softmax(logits: np.ndarray) -> np.ndarray:
     """Probabilities along the last axis, in float64."""
     shifted = np.exp(logits.astype(np.float64) - logits.max(-1, keepdims=True))

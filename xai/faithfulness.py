@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -78,26 +79,54 @@ def measure_faithfulness(
     Raises:
         InputError: The number of baselines is below 40 or odd, the model reads other words in the text, or is of another task.
     """
-    started = time.perf_counter()
-    output, evaluate, target, unit = _removing(model, attribution, progress)
-    measures = measure_ranking(evaluate, scores_by_word(attribution)[1], baselines=baselines, seed=seed)
-    return Faithfulness(attribution.method, target, unit, describe_mask(model.tokenizer), measures, seed, output.evaluations, time.perf_counter() - started)
+    return measure_together(model, [attribution], baselines=baselines, seed=seed, progress=progress)[0]
+
+
+def measure_together(
+    model: Classifier | Translator, attributions: Sequence[Attribution | SequenceAttribution], *, baselines: int = BASELINES, seed: int = 0,
+    progress: Progress = no_progress,
+) -> list[Faithfulness]:
+    """`measure_faithfulness` of several explanations of one text and target; all are compared with the same random rankings, which are evaluated once.
+
+    Raises:
+        InputError: As `measure_faithfulness`, or the explanations are of different texts or targets.
+    """
+    if not attributions:
+        return []
+    different = {_explained(one) for one in attributions}
+    if len(different) > 1:
+        raise InputError(f"The explanations are of {len(different)} different texts or targets, expected one; measure those of each text and target apart.")
+    output, evaluate, words, target, unit = _removing(model, attributions[0], progress)
+    found: list[Faithfulness] = []
+    for attribution in attributions:
+        started, before, scores = time.perf_counter(), output.evaluations if found else 0, scores_by_word(attribution)[1]
+        if len(scores) != words:
+            raise InputError(f"The explanation has {len(scores)} words, {model.name} reads {words} in the same text; "
+                             "measure it on a model that cuts texts the same way.")
+        measures = measure_ranking(evaluate, scores, baselines=baselines, seed=seed)
+        found.append(Faithfulness(attribution.method, target, unit, describe_mask(model.tokenizer), measures, seed, output.evaluations - before,
+                                  time.perf_counter() - started))
+    return found
+
+
+def _explained(attribution: Attribution | SequenceAttribution) -> tuple[str, ...]:
+    """What an explanation is of."""
+    if isinstance(attribution, SequenceAttribution):
+        return attribution.source.text, attribution.hypothesis, attribution.source_language, attribution.target_language
+    return attribution.text, attribution.target
 
 
 def _removing(
     model: Classifier | Translator, attribution: Attribution | SequenceAttribution, progress: Progress
-) -> tuple[MaskedOutput | MaskedTranslation, WordOutput, str, str]:
-    """What counts evaluations, the output by words, what is explained, and the unit."""
+) -> tuple[MaskedOutput | MaskedTranslation, WordOutput, int, str, str]:
+    """What counts evaluations, the output by words, their number, what is explained, and the unit."""
     if isinstance(model, Translator) and isinstance(attribution, SequenceAttribution):
         pair = attribution.words()
         forced = ForcedPair(model, pair.source, pair.target, pair.source_language, pair.target_language)
         whole = MaskedTranslation(forced, range(len(pair.target.offsets)), progress)
-        return whole, lambda kept: whole(np.hstack([kept, np.ones((len(kept), whole.targets), bool)])).sum(1), pair.hypothesis, LOG_PROBABILITY
+        return whole, lambda kept: whole(np.hstack([kept, np.ones((len(kept), whole.targets), bool)])).sum(1), whole.sources, pair.hypothesis, LOG_PROBABILITY
     if not isinstance(model, Classifier) or not isinstance(attribution, Attribution):
         raise InputError(f"{model.name} and an explanation by {attribution.method} are of different tasks; measure an explanation on a model of its own task.")
     output = MaskedOutput(model, attribution.text, attribution.target, progress)
     owners = np.array(output.tokenized.word_ids)
-    if owners.max() != max(attribution.word_ids):
-        raise InputError(f"The explanation has {max(attribution.word_ids) + 1} words, {model.name} reads {owners.max() + 1} in the same text; "
-                         "measure it on a model that cuts texts the same way.")
-    return output, lambda kept: output(kept[:, owners]), output.target, "probability"
+    return output, lambda kept: output(kept[:, owners]), int(owners.max()) + 1, output.target, "probability"

@@ -8,7 +8,7 @@ import numpy as np
 
 from models.classifier import Classifier
 from models.errors import InputError
-from models.inference import evaluate_rows, softmax, unique_rows
+from models.inference import evaluate_rows, softmax
 from models.progress import Progress, no_progress
 from models.tokens import TokenizedText, tokenize
 
@@ -55,14 +55,13 @@ def resolve_target(model: Classifier, target: str | None, predicted: str) -> str
 
 
 class MaskedOutput:
-    """The probability of one label for any choice of kept tokens.
+    """The probability of one label for any choice of kept tokens; equal rows of token ids are evaluated once.
 
     Attributes:
         tokenized: The text.
         target: The explained label.
         value: Its probability for the whole text.
         base_value: Its probability with every token masked.
-        evaluations: Unique evaluations spent so far.
     """
 
     def __init__(self, model: Classifier, text: str, target: str | None, progress: Progress = no_progress) -> None:
@@ -77,24 +76,30 @@ class MaskedOutput:
         self._mask = mask_id(model.tokenizer)
         self._owner = token_owners(self.tokenized)
         count = len(self.tokenized.offsets)
-        rows = self._rows(np.array([np.ones(count, bool), np.zeros(count, bool)]))
-        probabilities = softmax(evaluate_rows(model, rows))
+        ends = self._rows(np.array([np.ones(count, bool), np.zeros(count, bool)]))
+        probabilities = softmax(evaluate_rows(model, ends))
         self.target = resolve_target(model, target, model.labels[int(probabilities[0].argmax())])
         self._column = model.labels.index(self.target)
         self.value, self.base_value = (float(row[self._column]) for row in probabilities)
-        self.evaluations = unique_rows(rows)
+        self._known = dict(zip(ends, (self.value, self.base_value), strict=True))
+
+    @property
+    def evaluations(self) -> int:
+        """Different rows of token ids evaluated so far."""
+        return len(self._known)
 
     def __call__(self, kept: np.ndarray) -> np.ndarray:
         """Probability of the target (rows,) for masks (rows, tokens) that are true where a token stays."""
         rows = self._rows(np.atleast_2d(kept).astype(bool))
+        new = list(dict.fromkeys(row for row in rows if row not in self._known))
         before = self.evaluations
 
         def tell(done: int, total: int) -> None:
             self.progress(before + done, max(self.expected, before + total))
 
-        logits = evaluate_rows(self.model, rows, progress=tell)
-        self.evaluations += unique_rows(rows)
-        return np.asarray(softmax(logits)[:, self._column])
+        if new:
+            self._known.update(zip(new, softmax(evaluate_rows(self.model, new, progress=tell))[:, self._column].tolist(), strict=True))
+        return np.array([self._known[row] for row in rows])
 
     def _rows(self, kept: np.ndarray) -> list[tuple[int, ...]]:
         """Ids with the mask id at every position of a token that is not kept; special tokens always stay."""

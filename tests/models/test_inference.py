@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from models.classifier import Classifier
 from models.errors import Cancelled, ModelError
-from models.inference import evaluate_rows, softmax, unique_rows
+from models.inference import evaluate_rows, softmax
 from models.loading import load_classifier
 from models.tokens import tokenize
 from tests.conftest import TEXTS
@@ -58,9 +58,9 @@ def test_each_row_once_in_order_and_within_the_budget(rows: list[list[int]], bud
     model, reports = Adder(), []
     found = evaluate_rows(handle_of(model), rows, token_budget=budget, progress=lambda *numbers: reports.append(numbers))
     assert found.tolist() == [[sum(row), len(row)] for row in rows]
-    assert sum(count for count, _ in model.batches) == unique_rows(rows) == len({tuple(row) for row in rows})
+    assert sum(count for count, _ in model.batches) == len({tuple(row) for row in rows})
     assert all(count == 1 or count * length <= budget for count, length in model.batches)
-    assert reports == [(done, unique_rows(rows)) for done in np.cumsum([count for count, _ in model.batches])]
+    assert reports == [(done, len({tuple(row) for row in rows})) for done in np.cumsum([count for count, _ in model.batches])]
 
 
 def test_no_row_gives_no_logits(tiny_bert: Classifier) -> None:
