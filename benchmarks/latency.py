@@ -20,7 +20,7 @@ from models.classifier import Classifier
 from models.loading import list_checkpoints
 from models.tokens import tokenize
 from xai import METHODS, attention
-from xai.shap_values import warm_up
+from xai.methods import warm_up
 
 CULTURES = ("en-US", "zh-CN", "ar-EG", "hi-IN", "th-TH", "de-DE")
 

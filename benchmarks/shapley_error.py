@@ -24,7 +24,8 @@ from models import load_classifier
 from models.classifier import Classifier
 from models.tokens import tokenize
 from xai.masking import MaskedOutput
-from xai.shap_values import TokenMasker, partition_tree
+from benchmarks.shap_masker import TokenMasker
+from xai.shap_values import partition_tree
 from xai.shapley import estimate_shapley, exact_shapley
 
 BUDGETS = (32, 64, 128, 256, 512, 1024)
@@ -179,7 +180,7 @@ def shap_permutation(game: Table, budget: int, seed: int) -> np.ndarray:
 
     if budget < 2 * game.players + 1:
         return np.full(game.players, np.nan)
-    masker: Any = TokenMasker(None, game.players)  # type: ignore[arg-type]
+    masker: Any = TokenMasker(None, game.players)
     explainer = PermutationExplainer(game, masker, seed=seed)
     return np.asarray(explainer(np.arange(game.players)[None], max_evals=budget, silent=True).values[0])
 

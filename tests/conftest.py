@@ -109,7 +109,8 @@ def shap_is_compiled() -> None:
         import numpy as np
         from shap import PartitionExplainer
 
-        from xai.shap_values import TokenMasker, partition_tree
+        from benchmarks.shap_masker import TokenMasker
+        from xai.shap_values import partition_tree
 
         tree = partition_tree((0, 1, 2))
         for shape in ((), (2,)):

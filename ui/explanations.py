@@ -20,7 +20,7 @@ from ui.jobs import Job
 from ui.tables import csv_bytes
 from ui.texts import text
 from ui.token_row import show_tokens
-from ui.trust import show_trust
+from ui.trust import badges_of, show_trust
 from ui.words import label_name
 from xai.attribution import Attribution
 from xai.keys import result_key
@@ -49,7 +49,7 @@ def show_attributions(model: Classifier, prediction: Prediction) -> None:
     fragment(keys, words, bool(open_jobs))
     found = {name: result for name, key in keys.items() if (result := job_runner().result(key)) is not None}
     if found and not open_jobs:
-        show_trust(model, keys, found)
+        show_trust(model, {name: keys[name] for name in found}, found)
 
 
 def _submit(model: Classifier, content: str, target: str, keys: dict[str, str]) -> None:
@@ -81,10 +81,11 @@ def _rows(keys: dict[str, str], words: bool, polling: bool) -> None:
     runner = job_runner()
     found = {name: result for name, key in keys.items() if (result := runner.result(key)) is not None}
     done = {name: result.words() if words else result for name, result in found.items()}
+    badges = badges_of({name: keys[name] for name in found})
     for name, key in keys.items():
         with st.container(border=True):
             if name in done:
-                _row(name, done[name], found[name])
+                _row(name, done[name], found[name], badges.get(name, ""))
             else:
                 _waiting(name, runner.job(key))
     if _pending(keys):
@@ -92,13 +93,13 @@ def _rows(keys: dict[str, str], words: bool, polling: bool) -> None:
                   on_click=runner.cancel, args=(state.visitor(), list(keys.values())))
     elif done:
         st.caption(text("why-scale"))
-        if len(done) > 1:
-            _agreement(done)
         _table(done)
 
 
-def _row(name: str, shown: Attribution, raw: Attribution) -> None:
+def _row(name: str, shown: Attribution, raw: Attribution, badges: str) -> None:
     st.markdown(f"**{text('method-' + name)}**  ·  :gray[{_trust(raw)}]", help=text(f"method-{name}-help"))
+    if badges:
+        st.markdown(badges)
     label = f"{text('method-' + name)}: {raw.target}"
     show_tokens(shown, scale=float(np.abs(shown.scores).max(initial=0.0)), label=label, key=f"tokens_{name}")
 
@@ -111,6 +112,8 @@ def _trust(result: Attribution) -> str:
         difference = result.value - result.base_value
         share = abs(result.convergence_delta) / abs(difference) if difference else 0.0
         parts.append(text("why-delta", unit=unit, difference=f"{difference:+.3f}", share=f"{share:.2%}"))
+        if "largest_standard_error" in result.diagnostics:
+            parts.append(text("why-standard-error", value=f"{result.diagnostics['largest_standard_error']:.4f}"))
     elif "r_squared" in result.diagnostics:
         parts.append(text("why-fit", unit=unit, value=f"{result.diagnostics['r_squared']:.2f}"))
     else:
@@ -121,18 +124,6 @@ def _trust(result: Attribution) -> str:
 def _waiting(name: str, job: Job | None) -> None:
     st.markdown(f"**{text('method-' + name)}**")
     show_job(job)
-
-
-def _agreement(done: dict[str, Attribution]) -> None:
-    """How alike the methods rank the words: mean Spearman correlation of the scores over all pairs of signed methods."""
-    scores = pd.DataFrame({name: result.scores for name, result in done.items() if name != "attention_rollout"})
-    if len(scores) < 3 or scores.shape[1] < 2:
-        return
-    ranked = scores.corr(method="spearman").to_numpy()
-    pairs = ranked[np.triu_indices(len(ranked), 1)]
-    pairs = pairs[np.isfinite(pairs)]
-    if len(pairs):
-        st.caption(text("why-agreement", value=f"{pairs.mean():.2f}", low=f"{pairs.min():.2f}", high=f"{pairs.max():.2f}"))
 
 
 def _table(done: dict[str, Attribution]) -> None:

@@ -15,7 +15,6 @@ from models.text import visible_marks
 from ui import state
 from ui.caches import SENTIMENT, TRANSLATION, active_model, job_runner, model_names, shown_first, translator
 from ui.texts import LANGUAGES, default_language, language, text
-from xai.attribution import Attribution
 
 # List boxes whose options are named in the visitor's language.
 CHOICES = (state.CULTURE, state.LAYER, state.HEAD, state.SOURCE_LANGUAGE, state.TARGET_LANGUAGE, state.CROSS_LAYER, state.CROSS_HEAD,
@@ -75,7 +74,7 @@ def show_frame(page: str) -> None:
 
 
 def warm_up() -> None:
-    """Loads the models that are shown first and compiles shap before the first question, without making anybody wait."""
+    """Loads the models that are shown first and brings in what the methods need before the first question, without making anybody wait."""
     runner = job_runner()
     if not model_names() or runner.result("warm_up") is not None or runner.job("warm_up") is not None:
         return
@@ -86,10 +85,11 @@ def warm_up() -> None:
     runner.submit("warm_up", "frame-warm-up", "frame", partial(_warm_up, model, shown_first(TRANSLATION, model_names(TRANSLATION))))
 
 
-def _warm_up(model: Classifier, translation: str, progress: Progress) -> Attribution:
-    """What shap's warm-up returns, after the translation model is loaded, where there is one that can be."""
-    from xai.shap_values import warm_up as warm_up_shap
+def _warm_up(model: Classifier, translation: str, progress: Progress) -> bool:
+    """Whether everything is warm, after the translation model is loaded, where there is one that can be."""
+    from xai.methods import warm_up as warm_up_methods
 
     with contextlib.suppress(CheckpointError):
         translator(translation)
-    return warm_up_shap(model)
+    warm_up_methods(model)
+    return True

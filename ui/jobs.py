@@ -16,7 +16,7 @@ from models.progress import Progress
 
 WORKERS = 2
 MAX_WAITING = 32  # jobs of all visitors together
-MAX_OWN = 8  # jobs of one visitor
+MAX_OWN = 12  # jobs of one visitor
 KEPT_RESULTS = 512
 ABANDONED_SECONDS = 90.0  # browsers slow the timers of hidden tabs, so a shorter silence proves nothing
 LOG = logging.getLogger("culturelens.jobs")

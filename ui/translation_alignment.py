@@ -17,7 +17,8 @@ from ui.tables import csv_bytes
 from ui.texts import text
 from ui.token_row import direction
 from ui.translation import translation_key
-from ui.translation_attribution import ATTENTION, attribution_of, choose_method, choose_words, show_attribution, trust
+from ui.translation_attribution import ATTENTION, attribution_of, choose_method, choose_words, explained, show_attribution, show_translation_trust, trust
+from ui.trust import badges_of
 from xai import cross_attention
 from xai.cross_attention import CrossAttentionMap
 from xai.figures import MAX_TOKENS
@@ -48,11 +49,12 @@ def show_alignment(model: Translator, translation: Translation) -> None:
         _heat_map(weights, shown.source, shown.target, signed=False, key="cross_attention_map")
         st.caption(text("alignment-special", share=f"{1 - weights.sum(1).mean():.0%}"))
     with right:
-        show_attribution(model, translation, method, partial(_attribution_map, words=words))
+        show_attribution(model, translation, method, partial(_attribution_map, words=words, badges=badges_of(explained(model, translation)[0]).get(method, "")))
     longest = max(len(shown.source_tokens), len(shown.target_tokens))
     if longest > MAX_TOKENS:
         st.caption(text("attention-cut", shown=MAX_TOKENS, total=longest))
     _links(shown, weights, attribution)
+    show_translation_trust(model, translation)
 
 
 def attention_of(model: Translator, translation: Translation) -> CrossAttentionMap:
@@ -127,9 +129,11 @@ def _heat_map(matrix: np.ndarray, source: TokenizedText, target: TokenizedText, 
     st.plotly_chart(figure, theme="streamlit", width="stretch", config={"displaylogo": False}, key=key)
 
 
-def _attribution_map(found: SequenceAttribution, *, words: bool) -> None:
+def _attribution_map(found: SequenceAttribution, *, words: bool, badges: str) -> None:
     shown = found.words() if words else found
     st.markdown(f"**{text('method-' + found.method)}**  ·  :gray[{trust(found)}]")
+    if badges:
+        st.markdown(badges)
     _heat_map(shown.source_scores, shown.source, shown.target, signed=True, key="attribution_map")
     st.caption(text("alignment-scores"))
 

@@ -16,6 +16,7 @@ from ui.caches import job_runner
 from ui.job_panel import show_result
 from ui.texts import text
 from ui.translation import JOBS, translation_key
+from ui.trust import show_trust
 from xai.methods import TRANSLATION_METHODS
 from xai.sequence_attribution import SequenceAttribution
 
@@ -46,6 +47,19 @@ def attribution_of(model: Translator, translation: Translation, method: str) -> 
     """The attribution where it is there already."""
     found: SequenceAttribution | None = job_runner().result(attribution_key(model, translation, method))
     return found
+
+
+def explained(model: Translator, translation: Translation) -> tuple[dict[str, str], dict[str, SequenceAttribution]]:
+    """Keys and attributions by method of all that are there already."""
+    found = {name: one for name in TRANSLATION_METHODS if (one := attribution_of(model, translation, name)) is not None}
+    return {name: attribution_key(model, translation, name) for name in found}, found
+
+
+def show_translation_trust(model: Translator, translation: Translation) -> None:
+    """How far the attributions that are there can be trusted."""
+    keys, found = explained(model, translation)
+    if found:
+        show_trust(model, keys, found)
 
 
 def show_attribution(model: Translator, translation: Translation, method: str, draw: Callable[[SequenceAttribution], None]) -> None:

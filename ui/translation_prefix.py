@@ -11,7 +11,7 @@ from models import Translation, Translator
 from ui.tables import csv_bytes
 from ui.texts import text
 from ui.token_row import direction
-from ui.translation_attribution import choose_method, choose_words, show_attribution, trust
+from ui.translation_attribution import choose_method, choose_words, show_attribution, show_translation_trust, trust
 from ui.words import plain
 from xai.contributions import Contributions, contributions
 from xai.figures import MAX_TOKENS
@@ -26,6 +26,7 @@ def show_prefix(model: Translator, translation: Translation) -> None:
         method = choose_method()
         words = choose_words()
     show_attribution(model, translation, method, partial(_shares, words=words))
+    show_translation_trust(model, translation)
 
 
 def _shares(found: SequenceAttribution, *, words: bool) -> None:

@@ -7,6 +7,7 @@ For a classifier `METHODS[name](model, text, target=None, *, seed=0, progress=..
 from __future__ import annotations
 
 import functools
+import gc
 from collections.abc import Callable
 from typing import Any, Protocol, overload
 
@@ -23,6 +24,7 @@ from xai.occlusion import explain_occlusion, sequence_occlusion
 from xai.sequence_attribution import SequenceAttribution
 from xai.sequence_gradients import sequence_input_x_gradient, sequence_integrated_gradients
 from xai.shap_values import explain_shap, sequence_shap
+from xai.shapley import explain_shapley
 
 SEQUENCE_METHODS: dict[str, SequenceMethod] = {
     "shap": sequence_shap,
@@ -74,6 +76,7 @@ METHODS: dict[str, Explain] = {
     name: _for_both(name, explain)
     for name, explain in {
         "shap": explain_shap,
+        "shapley": explain_shapley,
         "lime": explain_lime,
         "integrated_gradients": explain_integrated_gradients,
         "input_x_gradient": explain_input_x_gradient,
@@ -81,3 +84,10 @@ METHODS: dict[str, Explain] = {
         "attention_rollout": explain_attention_rollout,
     }.items()
 }
+
+
+def warm_up(model: Classifier) -> None:
+    """Explains two words by every method, so that nobody waits for the packages that are imported at first use."""
+    for explain in METHODS.values():
+        explain(model, "good film")
+    gc.freeze()  # what they brought stays; looking through it would slow every later collection

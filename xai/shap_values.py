@@ -1,11 +1,12 @@
-"""SHAP's partition explainer (Lundberg & Lee 2017; Owen values over a tree of words and tokens) on our own tokens."""
+"""SHAP's partition values (Lundberg & Lee 2017; Owen 1977, over a tree of words and tokens) on our own tokens, evaluated in large batches."""
 
 from __future__ import annotations
 
-import gc
-import threading
+import heapq
+import itertools
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -19,32 +20,21 @@ from xai.masking import MaskedOutput
 from xai.sequence_masking import MaskedTranslation
 
 MAX_EVALS = 500
-_COMPILING = threading.Lock()  # shap compiles at first use; two threads at once would both compile all of it
-
-
-class TokenMasker:
-    """What shap asks of a masker, with features that are our tokens: a mask in, the kept tokens out."""
-
-    def __init__(self, tree: np.ndarray, count: int) -> None:
-        """Keeps the partition tree (count - 1, 4), the linkage format of SciPy."""
-        self.clustering = tree
-        self.shape = (1, count)
-
-    def __call__(self, mask: np.ndarray, x: np.ndarray) -> tuple[np.ndarray]:
-        """The mask itself: the output function makes rows of token ids of it."""
-        return (np.asarray(mask, dtype=bool).reshape(1, -1),)
+SHAP_BATCH = 10  # masks that shap opens at a time; with a small budget the values depend on it
+AHEAD = 64  # masks evaluated together: those that shap asks for and those that it is likely to ask for next
+DISCOUNT = 0.25  # of the credit of a node, what each node below it is taken to have before it is known
 
 
 def explain_shap(
     model: Classifier, text: str, target: str | None = None, *, seed: int = 0, progress: Progress = no_progress,
     max_evals: int = MAX_EVALS,
 ) -> Attribution:
-    """Owen values over the partition tree; sum(scores) = value - base_value for any budget.
+    """Owen values over the partition tree, those of `shap.PartitionExplainer`; sum(scores) = value - base_value for any budget.
 
     With a small budget the lower parts of the tree are not opened and their tokens share a score equally.
 
     Args:
-        max_evals: Most evaluations; the whole tree of n tokens takes about n² of them in shap's order.
+        max_evals: Most evaluations as shap counts them; the whole tree of n tokens takes about 2/3 n² of them.
 
     Raises:
         InputError: The budget is under three evaluations.
@@ -52,10 +42,11 @@ def explain_shap(
     _check_budget(max_evals)
     started = time.perf_counter()
     output = MaskedOutput(model, text, target, progress)
-    output.expected = max_evals
-    count = len(output.tokenized.offsets)
-    scores = (_explanation(output, partition_tree(output.tokenized.word_ids), max_evals).values[0].reshape(count)
-              if count > 1 else np.array([output.value - output.base_value]))
+    tree = partition_tree(output.tokenized.word_ids)
+    output.expected = min(max_evals, 2 + _openings(tree)[-1])
+    credits = partition_credits(output, tree, max_evals)
+    progress(output.evaluations, output.evaluations)  # what was looked at ahead may have made it more, or less
+    scores = _shared(credits, tree, np.ones(len(tree) + 1, bool))
     return Attribution(
         text=output.tokenized.text, tokens=output.tokenized.tokens, offsets=output.tokenized.offsets,
         word_ids=output.tokenized.word_ids, scores=scores, method="shap", target=output.target, output="probability",
@@ -87,9 +78,9 @@ def sequence_shap(
     """
     _check_budget(max_evals)
     output = MaskedTranslation(pair, rows, progress)
-    output.expected = max_evals
     tree = partition_tree(pair.source.word_ids, causal=pair.target.word_ids)
-    credits = _explanation(output, tree, max_evals).hierarchical_values[0]
+    output.expected = min(max_evals, 2 + _openings(tree)[-1])
+    credits = partition_credits(output, tree, max_evals)
     scores = np.array([_shared(credits[:, row], tree, players) for row, players in enumerate(output.players)])
     source_scores, prefix_scores = output.split(scores)
     return SequenceScores(
@@ -132,12 +123,129 @@ def partition_tree(word_ids: tuple[int, ...], causal: tuple[int, ...] = ()) -> n
     return np.array(links).reshape(-1, 4)
 
 
-def warm_up(model: Classifier) -> Attribution:
-    """The explanation of two words, asked for so that no reader waits for shap's first-use compilation."""
-    import shap  # noqa: F401
+def partition_credits(output: Callable[[np.ndarray], np.ndarray], tree: np.ndarray, max_evals: int) -> np.ndarray:
+    """What `shap.PartitionExplainer` leaves on each leaf and inner node of the tree (nodes,) or (nodes, outputs); their sum is all - nothing.
 
-    gc.freeze()  # what shap and its compiler brought stays; looking through it would slow every later collection
-    return explain_shap(model, "good film", max_evals=8)
+    Nodes are opened in shap's order, a few at a time. Where the budget covers the whole tree all masks are known beforehand and evaluated at once;
+    else masks of the nodes that are next in the queue are evaluated with those shap asks for, and a few of them turn out not to be needed.
+
+    Args:
+        output: Output (masks,) or (masks, outputs) for masks (masks, leaves) that are true where a leaf stays.
+        tree: Linkage (leaves - 1, 4).
+        max_evals: Most masks as shap counts them.
+    """
+    opener, leaves, budget = _Opener(output, tree), len(tree) + 1, max_evals - 2
+    empty = np.zeros(leaves, bool)
+    nothing, everything = opener.values([empty, ~empty])
+    credits = np.zeros((2 * leaves - 1, *np.shape(nothing)))
+    queue, age, spent = [_Node(0.0, 0, empty, nothing, everything, 2 * leaves - 2, 1.0)], 1, 0
+    while queue and spent < budget:
+        batch: list[_Node] = []
+        while queue and 2 * len(batch) < SHAP_BATCH and spent + 2 * len(batch) < budget:
+            node = heapq.heappop(queue)
+            if node.number < leaves:
+                credits[node.number] += (node.whole - node.without) * node.weight
+            else:
+                batch.append(node)
+        spent += 2 * len(batch)
+        for child in opener.open(batch, queue, budget - spent):
+            heapq.heappush(queue, replace(child, age=age))
+            age += 1
+    for node in queue:
+        credits[node.number] += (node.whole - node.without) * node.weight
+    return credits
+
+
+@dataclass(frozen=True, order=True)
+class _Node:
+    """A node of the tree in one context, waiting to be opened; the one whose credit is largest comes first, then the oldest.
+
+    Attributes:
+        rank: Minus the largest absolute credit over the outputs, times the weight.
+        age: Number of nodes before it.
+        context: Leaves outside that are kept (leaves,).
+        without, whole: Output in the context without the leaves of the node and with them.
+        number: Number of the node.
+        weight: Share of its contexts.
+    """
+
+    rank: float
+    age: int
+    context: np.ndarray = field(compare=False)
+    without: Any = field(compare=False)
+    whole: Any = field(compare=False)
+    number: int = field(compare=False)
+    weight: float = field(compare=False)
+
+
+class _Opener:
+    """Opens nodes: outputs of their halves, each mask asked for once and many at a time."""
+
+    def __init__(self, output: Callable[[np.ndarray], np.ndarray], tree: np.ndarray) -> None:
+        """Keeps the halves of each inner node and which leaves are under each node (nodes, leaves)."""
+        self.output, self.leaves, self.size = output, len(tree) + 1, _openings(tree)[-1]
+        self.halves, self.under = tree[:, :2].astype(int), _under(tree)
+        self.known: dict[bytes, Any] = {}
+
+    def values(self, masks: Sequence[np.ndarray]) -> list[Any]:
+        """Output of each mask."""
+        new = {mask.tobytes(): mask for mask in masks if mask.tobytes() not in self.known}
+        if new:
+            self.known.update(zip(new, self.output(np.array(list(new.values()))), strict=True))
+        return [self.known[mask.tobytes()] for mask in masks]
+
+    def open(self, nodes: Sequence[_Node], queue: Sequence[_Node], budget: int) -> Iterator[_Node]:
+        """The halves of each node, each without and with the other one; what is likely to be asked for next is evaluated with them."""
+        asked = [mask for node in nodes for mask in self._masks(node.context, node.number)]
+        if any(mask.tobytes() not in self.known for mask in asked):
+            self.values(asked + self._likely(nodes, queue, self.size if self.size <= budget else min(AHEAD, budget)))
+        said = self.values(asked)
+        for node, one, other in zip(nodes, said[::2], said[1::2], strict=True):
+            for (context, number), without, whole in zip(self._below(node.context, node.number), (node.without, node.without, other, one),
+                                                         (one, other, node.whole, node.whole), strict=True):
+                rank = -float(np.max(np.abs(whole - without))) * node.weight / 2
+                yield _Node(rank, 0, context, without, whole, number, node.weight / 2)
+
+    def _likely(self, nodes: Sequence[_Node], queue: Sequence[_Node], most: int) -> list[np.ndarray]:
+        """Masks of the nodes that will be opened soonest, if every node has DISCOUNT of the credit of the one above it."""
+        ages = itertools.count()
+        waiting = [(node.rank, next(ages), node.context, node.number) for node in (*nodes, *queue) if node.number >= self.leaves]
+        heapq.heapify(waiting)
+        masks: list[np.ndarray] = []
+        while waiting and len(masks) < most:
+            rank, _, context, number = heapq.heappop(waiting)
+            masks += self._masks(context, number)
+            for below in self._below(context, number):
+                if below[1] >= self.leaves:
+                    heapq.heappush(waiting, (rank * DISCOUNT, next(ages), *below))
+        return masks
+
+    def _below(self, context: np.ndarray, number: int) -> list[tuple[np.ndarray, int]]:
+        """Context and number of both halves of a node, each without and with the other half."""
+        (left, right), (one, other) = self.halves[number - self.leaves].tolist(), self._masks(context, number)
+        return [(context, left), (context, right), (other, left), (one, right)]
+
+    def _masks(self, context: np.ndarray, number: int) -> tuple[np.ndarray, np.ndarray]:
+        """The context with the left half of a node, and with its right half."""
+        left, right = self.halves[number - self.leaves]
+        return context | self.under[left], context | self.under[right]
+
+
+def _openings(tree: np.ndarray) -> list[int]:
+    """Masks that opening each node to its leaves takes (nodes,): two, and those of both halves in two contexts."""
+    counts = [0] * (len(tree) + 1)
+    for left, right in tree[:, :2].astype(int):
+        counts.append(2 + 2 * (counts[left] + counts[right]))
+    return counts
+
+
+def _under(tree: np.ndarray) -> np.ndarray:
+    """Whether a leaf is under a node (nodes, leaves)."""
+    leaves = len(tree) + 1
+    under = np.eye(2 * leaves - 1, leaves, dtype=bool)
+    for node, (left, right) in enumerate(tree[:, :2].astype(int), leaves):
+        under[node] = under[left] | under[right]
+    return under
 
 
 def _check_budget(max_evals: int) -> None:
@@ -145,22 +253,7 @@ def _check_budget(max_evals: int) -> None:
         raise InputError(f"max_evals is {max_evals}, expected at least 3 (the default is {MAX_EVALS}).")
 
 
-def _explanation(output: Callable[[np.ndarray], np.ndarray], tree: np.ndarray, max_evals: int) -> Any:
-    """What shap makes of an output of masks over the leaves of a tree."""
-    from shap import PartitionExplainer
-
-    count = len(tree) + 1
-    masker: Any = TokenMasker(tree, count)
-    with _COMPILING:
-        explainer = PartitionExplainer(output, masker)
-    return explainer(np.arange(count)[None, :], max_evals=max_evals, silent=True)
-
-
 def _shared(credits: np.ndarray, tree: np.ndarray, players: np.ndarray) -> np.ndarray:
-    """What each leaf gets (leaves,) of the credits that shap left on leaves and inner nodes, each shared evenly by the players under it."""
-    count = len(players)
-    under = np.eye(2 * count - 1, count, dtype=bool)
-    for node, (left, right) in enumerate(tree[:, :2].astype(int), count):
-        under[node] = under[left] | under[right]
-    sharing = under & players
+    """What each leaf gets (leaves,) of the credits on leaves and inner nodes (nodes,), each shared evenly by the players under it."""
+    sharing = _under(tree) & players
     return np.asarray(credits @ (sharing / np.maximum(sharing.sum(1, keepdims=True), 1)))

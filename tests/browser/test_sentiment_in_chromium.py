@@ -11,7 +11,7 @@ import pytest
 from tests.browser.conftest import Visit
 
 SHOTS = Path(__file__).parents[2] / "screenshots"
-METHODS = 6
+METHODS = 7
 MAP = ".st-key-attention_map"
 NO_PAGE = "The page that you have requested does not seem to exist"
 SENTENCES = {

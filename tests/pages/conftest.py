@@ -112,7 +112,7 @@ def measured() -> Callable[..., CultureReport]:
 
 
 @pytest.fixture(autouse=True)
-def shared(shap_is_compiled: None, packages_are_read_once: None, measured: Callable[..., CultureReport], monkeypatch: pytest.MonkeyPatch) -> None:
+def shared(packages_are_read_once: None, measured: Callable[..., CultureReport], monkeypatch: pytest.MonkeyPatch) -> None:
     """What takes long and comes out the same for every visitor is done once."""
     monkeypatch.setattr(ui.culture_panel, "measure_cultures", measured)
 

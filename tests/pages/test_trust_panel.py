@@ -1,4 +1,4 @@
-"""Whether the explanations of the sentiment page can be trusted, as a visitor asks for it."""
+"""Whether the explanations of a page can be trusted: a badge beside each, without asking, and what it rests on."""
 
 from __future__ import annotations
 
@@ -9,36 +9,49 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ui import state
-from ui.caches import classifier, job_runner
+from ui.caches import classifier
 from ui.texts import translate
-from ui.trust import badge
+from ui.trust import badge, badges
 from xai import METHODS
 from xai.faithfulness import measure_faithfulness
 from xai.rankings import measure_ranking
+from xai.trust import SAMPLED, measure_trust
 from xai.trust_figures import deletion_curves
 
 Visit = Callable[..., Any]
 FILM = "The film was not bad at all, honestly I loved it and so did the others."
 
 
-def test_every_explanation_gets_its_verdict(visit: Visit) -> None:
+def rows(visitor: Any) -> list[str]:
+    """The badges beside the words, in the order of the methods."""
+    return [line.value for line in visitor.app.markdown if line.value.startswith(":") and "-badge[" in line.value]
+
+
+def test_every_explanation_gets_its_badges(visit: Visit) -> None:
     visitor = visit("sentiment").ask(FILM).settle()
-    assert state.TRUST not in visitor.app.session_state
-    visitor.app.button("trust_run").click()
-    visitor.run().settle()
-    found = job_runner().result(visitor.app.session_state[state.TRUST])
-    assert [one.method for one in found] == list(METHODS)
     model = classifier("sentiment")
-    for one in found:
-        own = measure_faithfulness(model, METHODS[one.method](model, FILM, one.target, seed=0))
-        assert (own.measures.verdict, own.measures.comprehensiveness) == (one.measures.verdict, one.measures.comprehensiveness)
-        shown = [line.value for line in visitor.app.markdown if line.value.startswith(translate("en", f"method-{one.method}") + " :")]
-        assert len(shown) == 1 and translate("en", "trust-verdict-" + badge(one.measures).replace(" ", "-")) in shown[0]
     (table,) = [frame.value for frame in visitor.app.dataframe if "comprehensiveness" in frame.value.columns]
-    assert table["comprehensiveness"].tolist() == pytest.approx([one.measures.comprehensiveness.value for one in found])
+    assert table["method"].tolist() == list(METHODS)
+    explanations = [METHODS[name](model, FILM, seed=0) for name in METHODS]
+    expected = measure_trust(model, explanations)
+    assert table["comprehensiveness"].tolist() == pytest.approx([one.faithfulness.measures.comprehensiveness.value for one in expected])
+    assert table["agreement_spearman"].tolist()[:-1] == pytest.approx([one.agreement for one in expected][:-1]) and np.isnan(table["agreement_spearman"].iloc[-1])
+    assert table["seed_spearman"].notna().tolist() == [name in SAMPLED for name in METHODS]
+    assert rows(visitor) == [badges(one) for one in expected]
+    for one, shown in zip(expected, rows(visitor), strict=True):
+        assert translate("en", "trust-verdict-" + badge(one.faithfulness.measures).replace(" ", "-")) in shown
+        assert ("stable over seeds" in shown) == (one.method in SAMPLED) and ("other methods" in shown) == (one.method != "attention_rollout")
+
+
+def test_shuffled_weights_are_shown_on_request(visit: Visit) -> None:
+    visitor = visit("sentiment").ask("not bad at all").settle()
+    visitor.app.button("trust_shuffle").click()
+    visitor.run().settle()
+    lines = [line.value for line in visitor.app.markdown if "ρ" in line.value and translate("en", "trust-dependence-depends-on-the-model")[:7] in line.value
+             or translate("en", "trust-dependence-cannot-tell") in line.value]
+    assert len(lines) >= len(METHODS)
     visitor.ask("Another text, which nobody has checked.").settle()
-    assert not [line for line in visitor.app.markdown if "-badge[" in line.value]
+    assert visitor.app.button("trust_shuffle") is not None
 
 
 def test_what_beats_chance_in_one_way_says_which() -> None:

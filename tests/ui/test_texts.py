@@ -11,7 +11,9 @@ from fluent.syntax.ast import Message, VariableReference
 from fluent.syntax.visitor import Visitor
 
 from audit import read_probe, read_translation_probe
+from audit.projection import PCA_NAME, TSNE_NAME
 from models.errors import ConfigError
+from ui.audit_map import VALUES
 from ui.audit_rows import RIGHT, WRONG
 from ui.audit_table import PROBE as AUDIT_PROBE
 from ui.audit_table import TRANSLATION_PROBE as AUDIT_TRANSLATION_PROBE
@@ -26,7 +28,7 @@ from ui.translation_views import VIEWS
 from ui.trust import COLOURS
 from ui.words import LABELS
 from ui.words import LANGUAGES as NAMED_LANGUAGES
-from xai import METHODS, TRANSLATION_METHODS
+from xai import METHODS, TRANSLATION_METHODS, stability
 from xai.rankings import REASONS
 
 ROOT = Path(__file__).parents[2]
@@ -47,12 +49,15 @@ def error_keys() -> set[str]:
 
 # What may stand in the gap of a key that the code puts together.
 GAPS = {
-    "method-{}": {*METHODS, *TRANSLATION_METHODS}, "method-{}-help": set(METHODS), "output-{}": {"probability", "logit"}, "label-{}": set(LABELS),
+    "method-{}": {*METHODS, *TRANSLATION_METHODS}, "method-{}-help": set(METHODS), "output-{}": {"probability", "logit", "log_probability"},
+    "label-{}": set(LABELS),
     "culture-source-{}": {PROBE, CORPORA}, "culture-{}": {s.culture for s in (*read_probe(), *read_translation_probe())}, "error-{}": error_keys(),
     "phenomenon-{}": {tag for s in (*read_probe(), *read_translation_probe()) for tag in s.phenomena}, "{}-more": set(OVERVIEW),
     "language-{}": set(NAMED_LANGUAGES),
+    "trust-dependence-{}": {name.replace(" ", "-") for name in stability.VERDICTS},
     "trust-verdict-{}": {name.replace(" ", "-") for name in COLOURS}, "trust-reason-{}": {name.replace(" ", "-") for name in REASONS if name},
     "audit-source-{}": {UPLOAD, AUDIT_PROBE, AUDIT_TRANSLATION_PROBE}, "audit-{}": {WRONG, RIGHT},
+    "audit-map-{}": {TSNE_NAME, PCA_NAME, *VALUES}, "audit-neighbours-{}": {"culture", "label", "wrong"},
     "view-{}": set(VIEWS), "alignment-by-{}": {ATTRIBUTION, ATTENTION}, "fares-{}": {*CARD, TRANSLATION_PROBE}, "metric-{}": set(TRANSLATION_METRICS),
 }
 RESERVED = ("culture-",)  # cultures that may be measured later are named already
@@ -151,7 +156,7 @@ def test_every_method_and_label_is_named() -> None:
     for lang in LANGUAGES:
         assert translate(lang, "method-shap") == "SHAP"
         names = [translate(lang, f"method-{name}") for name in METHODS]
-        assert len(set(names)) == len(METHODS) == 6
+        assert len(set(names)) == len(METHODS) == 7
     assert [translate("zh", f"label-{label}") for label in LABELS] == ["负面", "中性", "正面"]
 
 

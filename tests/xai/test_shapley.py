@@ -13,7 +13,7 @@ from models.classifier import Classifier
 from models.errors import Cancelled, InputError, ModelError
 from tests.conftest import TEXTS, uncounted
 from xai.masking import MaskedOutput
-from xai.shap_values import TokenMasker
+from benchmarks.shap_masker import TokenMasker
 from xai.shapley import Game, estimate_shapley, exact_shapley, explain_shapley, spread_coalitions
 
 
@@ -91,7 +91,7 @@ def test_exact_values_equal_shap(tiny_bert: Classifier, shap_is_compiled: None) 
     def game(masks: np.ndarray) -> np.ndarray:
         return table[masks @ bits]
 
-    masker: Any = TokenMasker(None, players)  # type: ignore[arg-type]
+    masker: Any = TokenMasker(None, players)
     with uncounted():
         from shap import ExactExplainer
 
