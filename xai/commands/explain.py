@@ -10,7 +10,7 @@ from typing import Any
 from models.errors import InputError
 
 METHOD_NAMES = ("shap", "shapley", "lime", "integrated_gradients", "input_x_gradient", "occlusion", "attention_rollout")
-TRANSLATION_METHOD_NAMES = ("shap", "shapley", "lime", "integrated_gradients", "input_x_gradient", "occlusion", "cross_attention")
+TRANSLATION_METHOD_NAMES = ("shap", "lime", "integrated_gradients", "input_x_gradient", "occlusion", "cross_attention")
 FOR_ONE_TASK = {"target": "sentiment", "hypothesis": "translation", "source_language": "translation", "target_language": "translation"}
 
 
