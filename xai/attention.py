@@ -76,7 +76,11 @@ def maps(model: Classifier, text: str) -> AttentionMap:
         ModelError: The model gives no attention.
     """
     tokenized = tokenize(model, text)
-    weights = _attentions(model, tokenized)
+    return map_of(model, tokenized, raw_attentions(model, tokenized))
+
+
+def map_of(model: Classifier, tokenized: TokenizedText, weights: np.ndarray) -> AttentionMap:
+    """Weights (layers, heads, length, length) between the ids of a text as a map between places a person can read."""
     owner = {place: token for token, places in enumerate(tokenized.positions) for place in places}
     groups: list[list[int]] = []
     shown: list[int | None] = []
@@ -122,8 +126,12 @@ def explain_attention_rollout(
     )
 
 
-def _attentions(model: Classifier, tokenized: TokenizedText) -> np.ndarray:
-    """Raw weights (layers, heads, length, length)."""
+def raw_attentions(model: Classifier, tokenized: TokenizedText) -> np.ndarray:
+    """Weights (layers, heads, length, length) between the ids of a text.
+
+    Raises:
+        ModelError: The model gives no attention.
+    """
     ids = torch.tensor([tokenized.input_ids], device=model.device)
     with model.lock, torch.inference_mode():
         given: Any = model.model(input_ids=ids, attention_mask=torch.ones_like(ids), output_attentions=True).attentions
@@ -134,11 +142,12 @@ def _attentions(model: Classifier, tokenized: TokenizedText) -> np.ndarray:
 
 def _merge(weights: np.ndarray, groups: Sequence[Sequence[int]]) -> np.ndarray:
     """Keys of a group summed, queries of a group averaged, so that rows still sum to 1."""
+    if len(groups) == weights.shape[-1]:
+        return weights
     member = np.zeros((len(groups), weights.shape[-1]), dtype=np.float32)
     for row, group in enumerate(groups):
         member[row, list(group)] = 1
-    merged = np.einsum("gq,lhqk,mk->lhgm", member / member.sum(1, keepdims=True), weights, member)
-    return np.asarray(merged, dtype=np.float32)
+    return np.asarray((member / member.sum(1, keepdims=True)) @ (weights @ member.T), dtype=np.float32)
 
 
 def _span(offsets: Sequence[tuple[int, int] | None], group: Sequence[int]) -> tuple[int, int] | None:

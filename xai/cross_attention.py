@@ -110,7 +110,11 @@ def pair_maps(pair: ForcedPair) -> CrossAttentionMap:
     Raises:
         ModelError: The model gives no attention.
     """
-    cross, own, encoder = _attentions(pair)
+    return pair_map_of(pair, *raw_pair_attentions(pair))
+
+
+def pair_map_of(pair: ForcedPair, cross: np.ndarray, own: np.ndarray, encoder: np.ndarray) -> CrossAttentionMap:
+    """Weights (layers, heads, query, key) between ids, as `raw_pair_attentions` gives them, as a map between tokens a person can read."""
     sources, targets = _by_token(pair.source), _by_token(pair.target)
     # the position before a token writes it
     writers, givers = _means(targets[:, 1:]), _means(sources)
@@ -144,8 +148,12 @@ def sequence_cross_attention(
     )
 
 
-def _attentions(pair: ForcedPair) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Raw weights (layers, heads, query, key): cross-attention, the decoder's and the encoder's own."""
+def raw_pair_attentions(pair: ForcedPair) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Weights (layers, heads, query, key) between ids: cross-attention, the decoder's and the encoder's own.
+
+    Raises:
+        ModelError: The model gives no attention.
+    """
     model = pair.model
     source, target = (torch.tensor([text.input_ids], device=model.device) for text in (pair.source, pair.target))
     with model.lock, torch.inference_mode():
@@ -169,4 +177,4 @@ def _means(members: np.ndarray) -> np.ndarray:
 
 def _merge(weights: np.ndarray, queries: np.ndarray, keys: np.ndarray) -> np.ndarray:
     """Weights (layers, heads, query, key) with queries averaged by (groups, query) and keys summed by (groups, key)."""
-    return np.asarray(np.einsum("gq,lhqk,mk->lhgm", queries, weights, keys), dtype=np.float32)
+    return np.asarray(queries @ (weights @ keys.T), dtype=np.float32)

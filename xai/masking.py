@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
@@ -54,6 +55,30 @@ def resolve_target(model: Classifier, target: str | None, predicted: str) -> str
     return target
 
 
+def masked_rows(tokenized: TokenizedText, owners: np.ndarray, mask: int, kept: np.ndarray) -> list[tuple[int, ...]]:
+    """Ids of a text for masks (rows, tokens) that are true where a token stays: the mask id at every position of one that does not; special tokens stay.
+
+    Args:
+        tokenized: The text.
+        owners: What `token_owners` says of it (length,).
+        mask: What `mask_id` says of the tokenizer.
+        kept: The masks.
+    """
+    position_kept = np.where(owners >= 0, kept[:, np.maximum(owners, 0)], True)
+    return [tuple(row) for row in np.where(position_kept, np.array(tokenized.input_ids), mask).tolist()]
+
+
+def predict_without_words(model: Classifier, tokenized: TokenizedText, words: Collection[int]) -> dict[str, float]:
+    """Probability (0-1) of each label when some words of a text, by number, are masked.
+
+    Raises:
+        InputError: The tokenizer has nothing to mask with.
+    """
+    kept = ~np.isin(tokenized.word_ids, list(words))[None]
+    row = masked_rows(tokenized, token_owners(tokenized), mask_id(model.tokenizer), kept)
+    return dict(zip(model.labels, softmax(evaluate_rows(model, row))[0].tolist(), strict=True))
+
+
 class MaskedOutput:
     """The probability of one label for any choice of kept tokens; equal rows of token ids are evaluated once.
 
@@ -72,7 +97,6 @@ class MaskedOutput:
         """
         self.model, self.progress, self.expected = model, progress, 0
         self.tokenized: TokenizedText = tokenize(model, text)
-        self._whole = np.array(self.tokenized.input_ids)
         self._mask = mask_id(model.tokenizer)
         self._owner = token_owners(self.tokenized)
         count = len(self.tokenized.offsets)
@@ -102,6 +126,4 @@ class MaskedOutput:
         return np.array([self._known[row] for row in rows])
 
     def _rows(self, kept: np.ndarray) -> list[tuple[int, ...]]:
-        """Ids with the mask id at every position of a token that is not kept; special tokens always stay."""
-        position_kept = np.where(self._owner >= 0, kept[:, np.maximum(self._owner, 0)], True)
-        return [tuple(row) for row in np.where(position_kept, self._whole, self._mask).tolist()]
+        return masked_rows(self.tokenized, self._owner, self._mask, kept)

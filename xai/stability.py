@@ -186,7 +186,7 @@ def check_randomisation(
     real, *shuffled = [_standard_ranks(scores) for _, scores in _same_words(runs)]
     directions = np.stack(shuffled)
     similar = directions @ real
-    words, orders = len(real), _orders(len(real), seeds[0])
+    words, orders = len(real), word_orders(len(real), seeds[0])
     at_least = (directions @ real[orders].T).mean(0) >= similar.mean() - 1e-9
     p_value = float(at_least.mean())
     verdict = VERDICTS[2] if 1 / len(orders) > LEVEL or words < 2 else VERDICTS[1 if p_value <= LEVEL else 0]
@@ -242,7 +242,7 @@ def _standard_ranks(scores: np.ndarray) -> np.ndarray:
     return np.asarray(centred / length if length else centred)
 
 
-def _orders(words: int, seed: int) -> np.ndarray:
+def word_orders(words: int, seed: int) -> np.ndarray:
     """Orders of the words, the given one first (orders, words): all where they are fewer than random ones."""
     if words <= 6:
         return np.array(list(itertools.permutations(range(words))))
