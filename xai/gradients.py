@@ -15,9 +15,9 @@ from models.tokens import TokenizedText, tokenize
 from xai.attribution import Attribution
 from xai.masking import mask_id, resolve_target
 
-N_STEPS = 32  # on the whole path; on each half of a stretch that is cut, half as many
+N_STEPS = 16  # on the whole path; on each half of a stretch that is cut, half as many
 MAX_STEPS = 1_024  # on all stretches together
-RELATIVE_DELTA = 0.005  # stretches are cut until |convergence_delta| is under this share of |value - base_value|
+RELATIVE_DELTA = 0.01  # stretches are cut until |convergence_delta| is under this share of |value - base_value|
 BATCH_TOKENS = 2_048  # embedded tokens in one batch of interpolated texts
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from types import SimpleNamespace
 
 import numpy as np
@@ -32,7 +33,7 @@ def test_every_word_is_a_button(tiny_bert: Classifier, text: str) -> None:
     tokenized = tokenize(tiny_bert, text)
     words = words_of(tokenized)
     assert len(words) == tokenized.word_ids[-1] + 1 and all(words)
-    for first, second in zip(words, words[1:], strict=False):
+    for first, second in itertools.pairwise(words):
         assert text.index(first) <= text.rindex(second)
 
 

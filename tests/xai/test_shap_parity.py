@@ -70,7 +70,7 @@ def test_small_budgets_and_several_outputs(max_evals: int, shap_is_compiled: Non
 
 def _share(credits: np.ndarray, tree: np.ndarray, leaf: int) -> np.ndarray:
     """What a leaf gets: its own credit, and of each node above it an even share."""
-    total, node, sizes = credits[leaf].copy(), leaf, {number: 1 for number in range(19)}
+    total, node, sizes = credits[leaf].copy(), leaf, dict.fromkeys(range(19), 1)
     for number, row in enumerate(tree, 19):
         sizes[number] = int(row[3])
         if node in row[:2].astype(int):

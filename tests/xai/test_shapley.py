@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from benchmarks.shap_masker import TokenMasker
 from models.classifier import Classifier
 from models.errors import Cancelled, InputError, ModelError
 from tests.conftest import TEXTS, uncounted
 from xai.masking import MaskedOutput
-from benchmarks.shap_masker import TokenMasker
 from xai.shapley import Game, estimate_shapley, exact_shapley, explain_shapley, spread_coalitions
 
 
