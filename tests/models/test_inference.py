@@ -6,6 +6,7 @@ import threading
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from models import inference
 from models.classifier import Classifier
 from models.errors import Cancelled, ModelError
 from models.inference import evaluate_rows, softmax
@@ -155,3 +157,18 @@ def test_softmax_equals_scipy(logits: list[list[float]]) -> None:
 def test_softmax_by_hand_and_without_overflow() -> None:
     assert softmax(np.log(np.array([1.0, 2.0, 5.0]))) == pytest.approx([0.125, 0.25, 0.625])
     assert softmax(np.array([1e4, 0.0], dtype=np.float32)).tolist() == [1.0, 0.0]
+
+
+@pytest.mark.parametrize(("tolerance", "kept"), [(5e-4, True), (0.0, False)])
+def test_half_precision_is_kept_where_it_is_close(tiny_bert: Classifier, monkeypatch: pytest.MonkeyPatch, tolerance: float, kept: bool) -> None:
+    """On the CPU in the place of a GPU: the first batch decides and is exact, what follows is near or exact."""
+    monkeypatch.setattr(inference, "HALF_DEVICES", ("cpu",))
+    monkeypatch.setattr(inference, "HALF_TOLERANCE", tolerance)
+    monkeypatch.setattr(inference, "_KEEPS_HALF", WeakKeyDictionary())
+    rows = [list(tokenize(tiny_bert, text).input_ids) for text in TEXTS]
+    with torch.no_grad():
+        exact = softmax(np.concatenate([tiny_bert.model(input_ids=torch.tensor([row])).logits.numpy() for row in rows]))
+    first, second = (softmax(evaluate_rows(tiny_bert, rows)) for _ in range(2))
+    assert inference._KEEPS_HALF[tiny_bert.model] is kept
+    apart = np.abs(second - exact).max()
+    assert np.abs(first - exact).max() <= 5e-4 and (1e-7 < apart <= 5e-4 if kept else apart < 1e-6)
