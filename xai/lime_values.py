@@ -97,7 +97,7 @@ def sample_masks(count: int, num_samples: int, seed: int) -> np.ndarray:
     sizes = random.randint(1, count + 1, num_samples - 1)
     kept = np.ones((num_samples, count))
     for row, size in enumerate(sizes, 1):
-        kept[row, random.choice(range(count), size, replace=False)] = 0
+        kept[row, random.permutation(count)[:size]] = 0  # what choice without replacement does, without its checks
     return kept
 
 
