@@ -2,6 +2,7 @@
 PYTHON ?= $(firstword $(foreach name,python3.11 python3.12 python3.13 python3,$(shell command -v $(name) 2>/dev/null)))
 VENV := .venv
 BIN := $(VENV)/bin
+PEERS := .venv-bench
 PORT ?= 8501
 HEADLESS := $(if $(or $(DISPLAY),$(WAYLAND_DISPLAY),$(filter Darwin,$(shell uname))),false,true)
 CODE := app.py pages ui audit xai models benchmarks tests
@@ -23,18 +24,19 @@ check: $(VENV)/dev-ready ## style, types, architecture
 fix: $(VENV)/dev-ready ## mend style where a machine can
 	$(BIN)/ruff check --fix $(CODE)
 
-bench: $(VENV)/app-ready ## measure the app's own speed, and the regularisers on the toy corpus
+bench: $(VENV)/app-ready $(PEERS)/peers-ready ## measure the app's own speed, the regularisers on the toy corpus, and explanations beside other packages
 	$(BIN)/python -m benchmarks.latency
 	$(BIN)/python -m benchmarks.ablation
+	$(PEERS)/bin/python -m benchmarks.explaining $(ARGS)
 
 train-toy: $(VENV)/app-ready ## every training stage on the toy corpus, about a minute
 	$(BIN)/python -m models train configs/toy.yaml
 	$(BIN)/python -m models evaluate configs/toy.yaml
 
-$(VENV)/bin/python:
+$(VENV)/bin/python $(PEERS)/bin/python:
 	@test -n "$(PYTHON)" || { echo "No Python found; install Python 3.11 or newer." >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "$(PYTHON) is too old; install Python 3.11 or newer, or run make PYTHON=/path/to/python3.11" >&2; exit 1; }
-	@$(PYTHON) -m venv $(VENV) || { echo "$(PYTHON) cannot make an environment; install its venv module (Debian: apt-get install python3-venv)." >&2; exit 1; }
+	@$(PYTHON) -m venv $(@:/bin/python=) || { echo "$(PYTHON) cannot make an environment; install its venv module (Debian: apt-get install python3-venv)." >&2; exit 1; }
 
 $(VENV)/app-ready: requirements.txt | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
@@ -44,11 +46,15 @@ $(VENV)/dev-ready: requirements-dev.txt requirements.txt | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	@touch $@ $(VENV)/app-ready
 
+$(PEERS)/peers-ready: benchmarks/requirements.txt requirements.txt | $(PEERS)/bin/python
+	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check -r benchmarks/requirements.txt
+	@touch $@
+
 chromium:
 	@if [ -n "$$CHROMIUM" ] || command -v chromium chromium-browser google-chrome google-chrome-stable >/dev/null 2>&1; then :; \
 	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then \
 		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium fonts-noto-core fonts-noto-cjk fonts-noto-color-emoji >/dev/null; \
 	else echo "No Chromium was found: install it, or set CHROMIUM to its path; the browser tests are skipped without it." >&2; fi
 
-clean: ## remove the environment and caches; runs/ and checkpoints/ stay
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .coverage
+clean: ## remove the environments and caches; runs/ and checkpoints/ stay
+	rm -rf $(VENV) $(PEERS) .pytest_cache .mypy_cache .ruff_cache .coverage
