@@ -1,4 +1,4 @@
-"""The command line: `python -m audit run|table|words`; exit 0, 1 where a gap is over its budget, or 2 with one sentence on stderr."""
+"""The command line: `python -m audit run|table|words|faithfulness|map`; exit 0, 1 where a gap is over its budget, or 2 with one sentence on stderr."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from models.cli import run_command
 
 COMMANDS = {"run": "audit a table by culture", "table": "write a corpus as a table to audit",
-            "words": "name the words behind a model's predictions"}
+            "words": "name the words behind a model's predictions", "faithfulness": "measure how faithful explanations are in each culture",
+            "map": "place a table's rows on a map of a model's space"}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -7,14 +7,16 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-from scipy.stats import norm, t
 
+from audit.attribution_shares import AttributionShare, class_shares, total_shares, whole_words
+from audit.mean_intervals import mean_interval
 from audit.predicting import describe_model
 from audit.report_tables import ReportTable
+from audit.word_classes import row_language
 from audit.wording import shown
 from models.classifier import Classifier
 from models.errors import ConfigError, InputError
-from models.metrics import RESAMPLES, Interval, interval, resample
+from models.metrics import RESAMPLES, Interval
 from models.progress import Progress, no_progress
 from models.tokens import tokenize
 from xai.attribution import Attribution
@@ -22,8 +24,8 @@ from xai.methods import METHODS
 
 METHOD = "integrated_gradients"  # the fastest one that adds up to the output
 MOST_ROWS = 200  # explained within half a minute with a small model on two cores
+LANGUAGE = "language"  # column that tells the language of a text, where a table has it
 MINIMUM = 5  # rows that hold a word
-LEVEL = 0.95
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,7 @@ class AttributionTotals:
     Attributes:
         overall: Each predicted class, over all cultures together.
         by_culture: Each predicted class of each culture; those without a row are absent.
+        shares: How much of the attribution is on identity terms, negation, emoji and stop words, by `total_shares`.
         count: Rows that the sample was drawn from.
         explained: Rows of the sample that are explained.
         unread: Rows of the sample in which the model can read nothing.
@@ -84,6 +87,7 @@ class AttributionTotals:
 
     overall: tuple[ClassTotals, ...]
     by_culture: tuple[ClassTotals, ...]
+    shares: tuple[AttributionShare, ...]
     count: int
     explained: int
     unread: int
@@ -93,12 +97,13 @@ class AttributionTotals:
 
     def to_json_dict(self) -> dict[str, Any]:
         """Plain values, as they stand in a report."""
-        return {**vars(self), "overall": [part.to_json_dict() for part in self.overall], "by_culture": [part.to_json_dict() for part in self.by_culture]}
+        return {**vars(self), "overall": [part.to_json_dict() for part in self.overall], "by_culture": [part.to_json_dict() for part in self.by_culture],
+                "shares": [share.to_json_dict() for share in self.shares]}
 
 
 def attribution_totals(
-    model: Classifier, texts: Sequence[str], groups: np.ndarray, names: Sequence[str], *, method: str = METHOD, most_rows: int = MOST_ROWS,
-    minimum: int = MINIMUM, resamples: int = RESAMPLES, seed: int = 1, progress: Progress = no_progress,
+    model: Classifier, texts: Sequence[str], groups: np.ndarray, names: Sequence[str], *, languages: Sequence[str] | None = None, method: str = METHOD,
+    most_rows: int = MOST_ROWS, minimum: int = MINIMUM, resamples: int = RESAMPLES, seed: int = 1, progress: Progress = no_progress,
 ) -> AttributionTotals:
     """What each word adds to the predicted class, mean over the rows of a sample that hold it.
 
@@ -109,6 +114,7 @@ def attribution_totals(
         texts: (rows,).
         groups: Number of the culture of each row (rows,); negative for rows that are left out.
         names: Of the cultures.
+        languages: Tag of the language of each row (rows,), for the classes of its words; None where the names of the cultures are all that tells.
         method: A name in `xai.METHODS`.
         most_rows: Rows of the sample, drawn as `draw_rows` does.
         minimum: Rows of a class that hold a word, for it to come back; 2 or more.
@@ -117,27 +123,30 @@ def attribution_totals(
         progress: Told rows done.
 
     Raises:
-        InputError: Texts and groups are not one for each row, a group has no name, no row is in a group, or the model can read none of those drawn.
+        InputError: Texts, groups and languages are not one for each row, a group has no name, no row is in a group, or the model can read none of those drawn.
         ConfigError: A setting is out of range, or there is no such method.
         Cancelled: `progress` asked to stop.
     """
-    _check(len(texts), groups, names, method, most_rows, minimum)
+    _check(len(texts), groups, names, languages, method, most_rows, minimum)
     drawn = draw_rows(groups, most_rows, seed=seed)
     found: list[tuple[int, Attribution]] = []
     for done, row in enumerate(drawn.tolist()):
         explanation = _explain(model, texts[row], method, lambda *_, done=done: progress(done, len(drawn)))
         if explanation is not None:
-            found.append((int(groups[row]), explanation))
+            found.append((row, explanation))
     progress(len(drawn), len(drawn))
     if not found:
         raise InputError(f"{model.name} can read none of the {len(drawn)} rows drawn; choose other rows or another model.", key="attributions-unread")
-    rows = [(names[group], explanation.target, word_scores(explanation)) for group, explanation in found]
+    own = [names[groups[row]] for row, _ in found]
+    rows = [(name, explanation.target, word_scores(explanation)) for name, (_, explanation) in zip(own, found, strict=True)]
+    tags = own if languages is None else [languages[row] for row, _ in found]
+    shares = [class_shares(explanation, row_language(tag, explanation.text)) for tag, (_, explanation) in zip(tags, found, strict=True)]
     settings = {"minimum": minimum, "resamples": resamples, "seed": seed}
     return AttributionTotals(
         _totals([("overall", target, scores) for _, target, scores in rows], ["overall"], model.labels, **settings),
-        _totals(rows, names, model.labels, **settings), int((groups >= 0).sum()), len(found), len(drawn) - len(found),
-        sum(explanation.truncated_at is not None for _, explanation in found), found[0][1].output,
-        {"model": dict(describe_model(model)), "method": method, "most_rows": most_rows, **settings})
+        _totals(rows, names, model.labels, **settings), total_shares(shares, own, names, **settings),
+        int((groups >= 0).sum()), len(found), len(drawn) - len(found), sum(explanation.truncated_at is not None for _, explanation in found),
+        found[0][1].output, {"model": dict(describe_model(model)), "method": method, "most_rows": most_rows, **settings})
 
 
 def draw_rows(groups: np.ndarray, most: int, *, seed: int = 1) -> np.ndarray:
@@ -159,25 +168,10 @@ def draw_rows(groups: np.ndarray, most: int, *, seed: int = 1) -> np.ndarray:
 
 def word_scores(explanation: Attribution) -> dict[str, float]:
     """Score of each word of a text, without case and summed over its occurrences; a word that touches the place where the text was cut is left out."""
-    words, scores = explanation.words(), dict[str, float]()
-    end = explanation.truncated_at
-    parted = end is not None and not explanation.text[end : end + 1].isspace()
-    for word, score in list(zip(words.tokens, words.scores.tolist(), strict=True))[: -1 if parted else None]:
+    words, scores = whole_words(explanation), dict[str, float]()
+    for word, score in zip(words.tokens, words.scores.tolist(), strict=True):
         scores[word.casefold()] = scores.get(word.casefold(), 0.0) + score
     return scores
-
-
-def mean_interval(values: np.ndarray, *, resamples: int = RESAMPLES, seed: int = 1) -> Interval:
-    """Mean of values (values,), two or more, with its 95 % interval from resamples of them.
-
-    Percentiles are those of the expanded percentile interval (Hesterberg 2015, section 5.3), because plain ones are too narrow for few values: as far out in
-    the normal distribution as the quantile of t with its n - 1 degrees of freedom, times the square root of n / (n - 1).
-    With fewer than five values no percentile is far enough out.
-    """
-    count = len(values)
-    beyond = norm.sf(t.isf((1 - LEVEL) / 2, count - 1) * np.sqrt(count / (count - 1)))
-    draws = resample(np.ones(count, dtype=np.int64), resamples=resamples, seed=seed) @ values / count
-    return interval(float(values.mean()), draws, level=float(1 - 2 * beyond))
 
 
 def totals_table(found: AttributionTotals) -> ReportTable:
@@ -187,13 +181,17 @@ def totals_table(found: AttributionTotals) -> ReportTable:
     return ReportTable(("group", "predicted-class", "word", "count", "share-of-class", "mean-score", "low", "high"), tuple(rows))
 
 
-def _check(count: int, groups: np.ndarray, names: Sequence[str], method: str, most_rows: int, minimum: int) -> None:
+def _check(
+    count: int, groups: np.ndarray, names: Sequence[str], languages: Sequence[str] | None, method: str, most_rows: int, minimum: int
+) -> None:
     if method not in METHODS:
         raise ConfigError(f"There is no method {method!r}; choose one of {', '.join(METHODS)}.")
     if most_rows < 1 or minimum < 2:
         raise ConfigError(f"At most {most_rows} rows are explained and words are in {minimum} rows or more; expected at least 1 and 2.")
     if groups.shape != (count,):
         raise InputError(f"There are {count} texts and groups {groups.shape}; give one of each for every row.")
+    if languages is not None and len(languages) != count:
+        raise InputError(f"There are {count} texts and {len(languages)} languages; give one for each row, or none at all.")
     if not (groups >= 0).any():
         raise InputError("No row of the slice is in a group that was measured, expected one or more; choose a wider slice.", key="attributions-empty")
     if groups.max() >= len(names):

@@ -20,11 +20,11 @@ import numpy as np
 from scipy import stats
 
 from audit import read_probe
+from benchmarks.shap_masker import TokenMasker
 from models import load_classifier
 from models.classifier import Classifier
 from models.tokens import tokenize
 from xai.masking import MaskedOutput
-from benchmarks.shap_masker import TokenMasker
 from xai.shap_values import partition_tree
 from xai.shapley import estimate_shapley, exact_shapley
 

@@ -17,10 +17,12 @@ from audit.wording import metric_name, say, verdict_lines
 from models import Classifier, Translator
 from models.progress import Progress
 from ui import state
+from ui.audit_map import show_map
 from ui.audit_rows import show_rows
 from ui.audit_table import AuditRequest
 from ui.audit_where import show_where
 from ui.caches import TRANSLATION, active_model, active_translator, job_runner
+from ui.errors import shown_errors
 from ui.job_panel import show_result
 from ui.report_table import show_table
 from ui.texts import language, text
@@ -62,6 +64,8 @@ def _draw(result: AuditResult) -> None:
     _map(report, metric)
     _tables(result, metric)
     show_where(result, metric)
+    with shown_errors():
+        show_map(result)
     show_rows(result)
 
 

@@ -13,7 +13,8 @@ import streamlit as st
 
 from audit import AuditResult
 from audit.attribution_figures import attribution_dots
-from audit.attribution_totals import METHOD, MINIMUM, MOST_ROWS, AttributionTotals, ClassTotals, attribution_totals, totals_table
+from audit.attribution_shares import shares_table
+from audit.attribution_totals import LANGUAGE, METHOD, MINIMUM, MOST_ROWS, AttributionTotals, ClassTotals, attribution_totals, totals_table
 from audit.rows import GROUP, RowFilter, find_rows
 from audit.wording import say, shown
 from models import Classifier
@@ -48,7 +49,7 @@ def show_attribution_totals(result: AuditResult, wanted: RowFilter) -> None:
     st.subheader(text("audit-attributions-title"))
     st.caption(text("audit-attributions-note"))
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        model = _choose_model(result, names)
+        model = choose_model(result, names, key="audit_attributions_model")
         settings = _choose_settings()
         key = _key(result, wanted, model, settings)
         if st.button(text("audit-attributions-run"), icon=":material/functions:", key="audit_attributions_run"):  # no callback, as in `audit_table.ask`
@@ -57,14 +58,20 @@ def show_attribution_totals(result: AuditResult, wanted: RowFilter) -> None:
         show_result(key, TITLE, lambda progress: _work(result, wanted, model, settings, progress), _draw)
 
 
-def _choose_model(result: AuditResult, names: list[str]) -> Classifier:
+def choose_model(result: AuditResult, names: list[str], *, key: str) -> Classifier:
     """The model that predicted, which is the active one; where the table brings predictions, any."""
     active = active_model()
     if result.report.signature["model"] is not None:
         return active
-    name = st.selectbox(text("frame-model"), names, index=names.index(active.name) if active.name in names else 0, key="audit_attributions_model",
-                        format_func=shown, width=200)
+    name = st.selectbox(text("frame-model"), names, index=names.index(active.name) if active.name in names else 0, key=key, format_func=shown,
+                        width=200)
     return classifier(name)
+
+
+def number_groups(rows: arrow.Table, names: list[str]) -> np.ndarray:
+    """Place of the group of each row among the names (rows,); -1 for rows that were not measured."""
+    places = compute.index_in(rows[GROUP].cast(arrow.string()), value_set=arrow.array(names, arrow.string()))
+    return np.asarray(compute.fill_null(places, -1), dtype=np.int64)
 
 
 def _choose_settings() -> _Settings:
@@ -93,9 +100,9 @@ def _ask(key: str) -> None:
 def _work(result: AuditResult, wanted: RowFilter, model: Classifier, settings: _Settings, progress: Progress) -> AttributionTotals:
     rows = find_rows(result.rows, result.columns, wanted, size=result.rows.num_rows).rows
     names = [group.group for group in result.report.by_culture]
-    places = compute.fill_null(compute.index_in(rows[GROUP].cast(arrow.string()), value_set=arrow.array(names, arrow.string())), -1)
     signature = result.report.signature
-    return attribution_totals(model, rows[result.columns.text].to_pylist(), np.asarray(places, dtype=np.int64), names, **asdict(settings),
+    languages = rows[LANGUAGE].to_pylist() if LANGUAGE in rows.column_names else None
+    return attribution_totals(model, rows[result.columns.text].to_pylist(), number_groups(rows, names), names, languages=languages, **asdict(settings),
                               resamples=signature["resamples"], seed=signature["seed"], progress=progress)
 
 
@@ -117,6 +124,9 @@ def _draw(found: AttributionTotals) -> None:
         st.caption(text("audit-attributions-read"))
     with st.expander(text("audit-attributions-table")):
         show_table(totals_table(found), "attributions")
+    st.markdown(f"**{text('audit-shares-title')}**")
+    show_table(shares_table(found.shares, language()), "shares")
+    st.caption(text("audit-shares-note", minimum=str(signature["minimum"])))
 
 
 def _choose_part(found: AttributionTotals) -> ClassTotals:

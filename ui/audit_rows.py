@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import streamlit as st
 
 from audit import AuditResult
@@ -12,6 +13,9 @@ from audit.rows import CORRECT, GROUP, PAGE, ROW, RowFilter, find_rows
 from audit.wording import shown
 from ui import state
 from ui.audit_attributions import show_attribution_totals
+from ui.audit_faithfulness import show_faithfulness
+from ui.audit_map import clear_selection
+from ui.audit_neighbours import show_row_neighbours
 from ui.caches import active_model
 from ui.errors import shown_errors
 from ui.explanations import show_attributions
@@ -49,10 +53,13 @@ def show_rows(result: AuditResult) -> None:
         with shown_errors():
             if result.report.task == "sentiment":
                 _explain(row[result.columns.text], row[ROW])
+                show_row_neighbours(result, int(row[ROW]))
             else:
                 _offer_translation(row, result)
     with shown_errors():
         show_attribution_totals(result, wanted)
+    with shown_errors():
+        show_faithfulness(result, wanted)
 
 
 def _filter(result: AuditResult) -> RowFilter:
@@ -66,6 +73,12 @@ def _filter(result: AuditResult) -> RowFilter:
     contains = third.text_input(text("audit-filter-text"), key="audit_filter_text", max_chars=200)
     names = st.session_state.get(state.AUDIT_SLICE)
     numbers = None if names is None or result.findings is None else result.findings.rows_of(names)
+    mapped = st.session_state.get(state.AUDIT_MAPPED)
+    if mapped is not None:
+        numbers = np.array(mapped) if numbers is None else np.intersect1d(numbers, mapped)
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.markdown(text("audit-mapped", count=f"{len(mapped):,}"))
+            st.button(text("audit-cell-clear"), icon=":material/close:", on_click=clear_selection, key="audit_mapped_clear")
     wanted = RowFilter(group or "", numbers=numbers, contains=contains or "", correct=None if verdict is None else verdict == RIGHT)
     if names is not None:
         st.markdown(text("audit-slice", names=plain(" & ".join(names))))

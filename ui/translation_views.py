@@ -10,9 +10,12 @@ from ui.texts import text
 from ui.translation_alignment import show_alignment
 from ui.translation_contrast import show_contrast
 from ui.translation_cultures import show_cultures
+from ui.translation_laboratory import show_laboratory
 from ui.translation_prefix import show_prefix
+from ui.word_masking import show_source_masking
 
-ALIGNMENT, PREFIX, CONTRAST, FARES = VIEWS = ("alignment", "prefix", "contrast", "fares")
+ALIGNMENT, PREFIX, CONTRAST, WORDS, LABORATORY, FARES = VIEWS = ("alignment", "prefix", "contrast", "words", "laboratory", "fares")
+DRAW = {ALIGNMENT: show_alignment, PREFIX: show_prefix, CONTRAST: show_contrast, WORDS: show_source_masking, LABORATORY: show_laboratory}
 
 
 def show_view(model: Translator, translation: Translation) -> None:
@@ -24,4 +27,4 @@ def show_view(model: Translator, translation: Translation) -> None:
     elif not translation.tokens:
         st.caption(text("translation-nothing"))
     else:
-        {ALIGNMENT: show_alignment, PREFIX: show_prefix, CONTRAST: show_contrast}[view](model, translation)
+        DRAW[view](model, translation)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -67,23 +68,25 @@ def attention_flow(attention: AttentionMap, query: int | None = None, *, progres
 
     Args:
         attention: The maps of a text.
-        query: Where the flow starts; by default at the first place, which classifies in models that have a token for it.
+        query: Where the flow starts; by default at the first place where it is a special token, else at all places in equal parts.
         progress: Called with (places done, places); may raise Cancelled.
 
     Raises:
         InputError: There is no such place.
     """
-    places, start = len(attention.tokens), 0 if query is None else query
-    if not 0 <= start < places:
+    places = len(attention.tokens)
+    if query is not None and not 0 <= query < places:
         raise InputError(f"There is no place {query}; the text has places 0 to {places - 1}.")
+    starts = [query] if query is not None else [0] if attention.offsets[0] is None else list(range(places))
     layers = [0.5 * layer + 0.5 * np.eye(places) for layer in attention.weights.astype(np.float64).mean(1)]
     edges = [(level * places, (level + 1) * places, layer) for level, layer in enumerate(reversed(layers))]
-    return _flows(edges, (len(layers) + 1) * places, start, range(len(layers) * places, (len(layers) + 1) * places), progress)
+    return _flows(edges, starts, range(len(layers) * places, (len(layers) + 1) * places), progress)
 
 
 def pair_flow(pair: ForcedPair, row: int, *, progress: Progress = no_progress) -> np.ndarray:
     """Greatest flow from the place that writes a target token through decoder, cross-attention and encoder to each source token, divided by
-    their sum (source,); what goes to special tokens and to earlier target tokens is left out.
+    their sum (source,); what goes to special tokens and to earlier target tokens is left out. The places that write a token of several pieces start
+    it in equal parts.
 
     Raises:
         InputError: There is no such target token.
@@ -102,20 +105,25 @@ def pair_flow(pair: ForcedPair, row: int, *, progress: Progress = no_progress) -
         edges.append((top + level * sources, top + (level + 1) * sources, 0.5 * layer + 0.5 * np.eye(sources)))
     bottom = top + len(encoder) * sources
     kept = [place for place, owner in enumerate(token_owners(pair.source)) if owner >= 0]
-    flows = _flows(edges, bottom + sources, pair.target.positions[row][0] - 1, [bottom + place for place in kept], progress)
+    flows = _flows(edges, [place - 1 for place in pair.target.positions[row]], [bottom + place for place in kept], progress)
     return np.bincount(token_owners(pair.source)[kept], weights=flows, minlength=len(pair.source.offsets))
 
 
-def _flows(edges: list[tuple[int, int, np.ndarray]], nodes: int, start: int, ends: range | list[int], progress: Progress) -> np.ndarray:
-    """Greatest flow from a node to each of the ends alone, divided by their sum (ends,); edges are blocks (from, to) of capacities."""
-    rows = np.concatenate([np.repeat(above + np.arange(len(block)), block.shape[1]) for above, _, block in edges])
-    columns = np.concatenate([np.tile(below + np.arange(block.shape[1]), len(block)) for _, below, block in edges])
-    capacities = np.concatenate([np.round(block * UNIT).ravel() for *_, block in edges]).astype(np.int32)
-    graph = coo_array((capacities, (rows, columns)), shape=(nodes, nodes)).tocsr()
+def _flows(edges: list[tuple[int, int, np.ndarray]], starts: Sequence[int], ends: Sequence[int], progress: Progress) -> np.ndarray:
+    """Greatest flow to each of the ends alone, divided by their sum (ends,); edges are blocks (from, to) of capacities.
+
+    The flow, 1 at most, comes in equal parts from the starts; no place passes on more than 1, so a single start is not narrowed.
+    """
+    top = max(below + block.shape[1] for _, below, block in edges)  # behind all places; stands above the starts
+    rows = np.concatenate([np.repeat(above + np.arange(len(block)), block.shape[1]) for above, _, block in edges] + [np.full(len(starts), top)])
+    columns = np.concatenate([np.tile(below + np.arange(block.shape[1]), len(block)) for _, below, block in edges] + [np.array(starts)])
+    shares = np.concatenate([block.ravel() for *_, block in edges] + [np.full(len(starts), 1 / len(starts))])
+    graph = coo_array((np.round(shares * UNIT).astype(np.int32), (rows, columns)), shape=(top + 1, top + 1)).tocsr()
+    graph.eliminate_zeros()
     found = []
     for number, end in enumerate(ends):
         progress(number, len(ends))
-        found.append(maximum_flow(graph, start, end).flow_value)
+        found.append(maximum_flow(graph, top, end).flow_value)
     flows = np.array(found, dtype=np.float64)
     return np.asarray(flows / max(flows.sum(), 1))
 

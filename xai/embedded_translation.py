@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
+from transformers import DynamicCache, EncoderDecoderCache
 
 from models.errors import ModelError
 from models.inference import cut_batches, halving
@@ -15,14 +17,29 @@ from models.progress import Progress, no_progress
 from xai.forced_pair import ForcedPair, earlier
 from xai.masking import describe_mask, mask_id, token_owners
 
-BATCH_TOKENS = 2_048  # embedded tokens in one batch, source and target
-BATCH_LOGITS = 2**25  # values that come out of one batch; large vocabularies get smaller batches
+BATCH_TOKENS = 1_024  # embedded tokens in one batch, source and target
+BATCH_LOGITS = 2**23  # values that come out at one time
+PIECES = 4  # in which the decoder writes where gradients are wanted
 SAME_LOGITS = 1e-3  # nats by which embeddings may give another answer than the ids they stand for
 
 Point = tuple[int, float]
 """A row and a share (0-1) of the way from its masked to its given embeddings."""
 Reduction = Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
 """From gradient, embedding, and given less masked embedding (batch, length, hidden) to one value a position (batch, length)."""
+
+
+@dataclass(frozen=True, order=True)
+class _Pass:
+    """One pair of embedded texts, and the rows it is asked for.
+
+    A place sees only those before it, so what is on its way behind a row changes nothing for it: rows share a pass. Only a row of
+    several ids, whose own earlier ones are always given, has passes of its own.
+    """
+
+    end: int  # places of the decoder
+    rows: tuple[int, ...]
+    free: int  # target tokens before this one are on their way, those from it on are given
+    share: float
 
 
 class EmbeddedTranslation:
@@ -36,7 +53,8 @@ class EmbeddedTranslation:
         rows: The explained target tokens.
         values, base_values: Log-probability in nats of each row with given and with masked embeddings (rows,).
         baseline: What stands for a missing token.
-        evaluations: Pairs that went through the model so far.
+        evaluations: Passes through the model so far: one forward for each different pair of embedded texts, which gives all rows that
+            can share it, and one backward for each row and share whose gradient was asked for.
     """
 
     def __init__(self, pair: ForcedPair, rows: Sequence[int], progress: Progress = no_progress) -> None:
@@ -45,20 +63,21 @@ class EmbeddedTranslation:
         Raises:
             ModelError: The model answers embeddings otherwise than the ids they stand for.
         """
-        self.pair, self.rows, self.evaluations, self.expected = pair, list(rows), 0, 0
-        self.progress: Progress = no_progress
+        self.pair, self.rows, self.evaluations, self._expected = pair, list(rows), 0, 0
+        self._progress: Progress = no_progress
         self.baseline = describe_mask(pair.model.tokenizer)
-        targets = len(pair.target.offsets)
+        targets, device = len(pair.target.offsets), pair.model.device
         source_owner, target_owner = token_owners(pair.source), token_owners(pair.target)[:-1]
         self._members = [_members(source_owner, len(pair.source.offsets)), _members(target_owner, targets)]
         self._players = np.hstack([np.ones((len(self.rows), len(pair.source.offsets)), bool), earlier(self.rows, targets)])
-        masked = (target_owner >= 0) & (target_owner < np.array(self.rows)[:, None])
-        self._source_masked = torch.tensor(source_owner >= 0, device=pair.model.device)[None]
-        self._target_masked = torch.tensor(masked, device=pair.model.device)
-        self._given, self._differences, self._vocabulary = self._embed()
+        self._owners = [torch.tensor(owner, device=device)[None] for owner in (source_owner, target_owner)]
+        self._targets = torch.tensor(pair.target.input_ids, device=device)
+        self._given, self._differences, expected = self._embed()
+        self._vocabulary = expected.shape[-1]
+        self._is_split = self._answers_in_parts(expected)
         points = [(number, share) for share in (1.0, 0.0) for number in range(len(self.rows))]
         self.values, self.base_values = self.evaluate(points).reshape(2, -1)
-        self.progress = progress  # from here on, when the method has said how much there is to do
+        self._progress = progress  # from here on, when the ends are known
 
     def evaluate(self, points: Sequence[Point]) -> np.ndarray:
         """Log-probability in nats of each point's row (points,)."""
@@ -70,51 +89,133 @@ class EmbeddedTranslation:
         return np.asarray(found * self._players[[row for row, _ in points]])
 
     def _run(self, points: Sequence[Point], reduce: Reduction | None) -> list[Any]:
-        """Results of the points in order; points of like length share a batch."""
-        ends = [self.pair.target.positions[self.rows[row]][-1] for row, _ in points]
-        lengths = [len(self.pair.source.input_ids) + end for end in ends]
-        budget = min(BATCH_TOKENS, BATCH_LOGITS // self._vocabulary)
-        results: dict[int, Any] = {}
-        for batch in cut_batches(sorted(range(len(points)), key=lambda index: (lengths[index], points[index])), lengths, budget):
-            found = halving(lambda part: self._batch(part, reduce), [points[index] for index in batch], lengths[batch[-1]])
-            results.update(zip(batch, found, strict=True))
-            self.evaluations += len(batch)
-            self.progress(self.evaluations, max(self.expected, self.evaluations))
-        return [results[index] for index in range(len(points))]
+        """Results of the points in order; passes with as many rows and of like length share a batch."""
+        passes = self._passes(points)
+        self._expected = self.evaluations + len(passes) + (0 if reduce is None else sum(len(one.rows) for one in passes))
+        lengths = [len(self.pair.source.input_ids) + one.end for one in passes]
+        budget = BATCH_TOKENS if self._is_split else min(BATCH_TOKENS, BATCH_LOGITS // self._vocabulary)  # the whole model gives logits everywhere
+        results: dict[Point, Any] = {}
+        for _, like in itertools.groupby(range(len(passes)), key=lambda number: len(passes[number].rows)):
+            for batch in cut_batches(list(like), lengths, budget):
+                part = [passes[number] for number in batch]
+                found = halving(lambda some: self._batch(some, reduce), part, lengths[batch[-1]])
+                results.update({(row, one.share): value for one, values in zip(part, found, strict=True)
+                                for row, value in zip(one.rows, values, strict=True)})
+        return [results[point] for point in points]
 
-    def _batch(self, points: Sequence[Point], reduce: Reduction | None) -> list[Any]:
-        """Log-probabilities, or token values (source + target,), of one batch."""
-        rows = torch.tensor([row for row, _ in points], device=self.pair.model.device)
-        shares = torch.tensor([share for _, share in points], device=rows.device)[:, None]
-        end = max(self.pair.target.positions[self.rows[row]][-1] for row, _ in points)
-        masks = (self._source_masked.expand(len(points), -1), self._target_masked[rows, :end])
-        differences = [difference[: mask.shape[1]] * mask[..., None] for difference, mask in zip(self._differences, masks, strict=True)]
-        embeddings = [given[: mask.shape[1]] - (1 - shares)[..., None] * difference
-                      for given, mask, difference in zip(self._given, masks, differences, strict=True)]
+    def _passes(self, points: Sequence[Point]) -> list[_Pass]:
+        """The passes that give all points, those with as many rows and of like length beside each other."""
+        shared: dict[Point, list[int]] = {}
+        for row, share in sorted(set(points)):
+            several = len(self.pair.target.positions[self.rows[row]]) > 1
+            shared.setdefault((self.rows[row] if several else len(self.pair.target.offsets), share), []).append(row)
+        return sorted((_Pass(max(self.pair.target.positions[self.rows[row]][-1] for row in rows), tuple(rows), free, share)
+                       for (free, share), rows in shared.items()), key=lambda one: (len(one.rows), one))
+
+    def _batch(self, passes: Sequence[_Pass], reduce: Reduction | None) -> list[list[Any]]:
+        """Log-probabilities, or token values (source + target,), of every row of each pass of one batch."""
+        embeddings, differences = self._between(passes)
+        places = self._writers(passes, embeddings[1].shape[1])
         with self.pair.model.lock, torch.set_grad_enabled(reduce is not None):
             for embedding in embeddings:
                 embedding.requires_grad_(reduce is not None)
-            said = self._said(_logits(self.pair, *embeddings), [self.rows[row] for row, _ in points])
-            if not torch.isfinite(said).all():
-                raise ModelError("The model gives values that are not numbers (NaN or infinite); its weights are broken, load another one.")
-            if reduce is None:
-                return said.tolist()
-            gradients = torch.autograd.grad(said.sum(), embeddings)
-        values = [reduce(gradient, embedding.detach(), difference).double().cpu().numpy()
-                  for gradient, embedding, difference in zip(gradients, embeddings, differences, strict=True)]
-        return list(np.hstack([value @ member[: value.shape[1]] for value, member in zip(values, self._members, strict=True)]))
+            written = self._write(*embeddings)
+            said, gradient = self._say(torch.cat(written, 1).detach(), places.any(0), reduce is not None)
+        if not torch.isfinite(said).all():
+            raise ModelError("The model gives values that are not numbers (NaN or infinite); its weights are broken, load another one.")
+        self._count(len(passes))
+        if reduce is None:
+            values: list[list[Any]] = (said * places).sum(-1).T.tolist()
+            return values
+        found = []
+        for row in places:
+            sizes = [piece.shape[1] for piece in written]
+            wanted = [bool(chosen.any()) for chosen in row.split(sizes, 1)]
+            pieces, grads = (list(itertools.compress(parts, wanted)) for parts in (written, (gradient * row[..., None]).split(sizes, 1)))
+            with self.pair.model.lock:
+                gradients = torch.autograd.grad(pieces, embeddings, grads, retain_graph=True)
+            moved = [reduce(grad, embedding.detach(), difference).double().cpu().numpy()
+                     for grad, embedding, difference in zip(gradients, embeddings, differences, strict=True)]
+            found.append(np.hstack([value @ member[: value.shape[1]] for value, member in zip(moved, self._members, strict=True)]))
+            self._count(len(passes))
+        return [list(rows) for rows in zip(*found, strict=True)]
 
-    def _said(self, logits: torch.Tensor, tokens: Sequence[int]) -> torch.Tensor:
-        """Log-probability of a target token in each element of a batch (batch,), float64."""
-        places = [(number, place) for number, token in enumerate(tokens) for place in self.pair.target.positions[token]]
-        batch = torch.tensor([number for number, _ in places], device=logits.device)
-        place = torch.tensor([place for _, place in places], device=logits.device)
-        ids = torch.tensor(self.pair.target.input_ids, device=logits.device)
-        said = logits[batch, place - 1].double().log_softmax(-1).gather(-1, ids[place, None]).squeeze(-1)
-        return torch.zeros(len(tokens), dtype=torch.float64, device=logits.device).index_add(0, batch, said)
+    def _count(self, passes: int) -> None:
+        self.evaluations += passes
+        self._progress(self.evaluations, max(self._expected, self.evaluations))
 
-    def _embed(self) -> tuple[list[torch.Tensor], list[torch.Tensor], int]:
-        """Given embeddings of source and decoder input (length, hidden), what they have over the mask token's, and the vocabulary's size.
+    def _between(self, passes: Sequence[_Pass]) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
+        """Embeddings of source and decoder input at the share of each pass, and what on the way there is over the mask token's (batch, length, hidden)."""
+        free = torch.tensor([one.free for one in passes], device=self.pair.model.device)[:, None]
+        shares = torch.tensor([one.share for one in passes], device=free.device)[:, None, None]
+        source, target = self._owners
+        target = target[:, : max(one.end for one in passes)]
+        masks = ((source >= 0).expand(len(passes), -1), (target >= 0) & (target < free))
+        differences = [difference[: mask.shape[1]] * mask[..., None] for difference, mask in zip(self._differences, masks, strict=True)]
+        return [given[: difference.shape[1]] - (1 - shares) * difference
+                for given, difference in zip(self._given, differences, strict=True)], differences
+
+    def _writers(self, passes: Sequence[_Pass], end: int) -> torch.Tensor:
+        """Whether a place writes an id of a row, for the first row of each pass, the second … (rows, batch, end)."""
+        places = torch.zeros(len(passes[0].rows), len(passes), end, dtype=torch.bool)
+        for number, one in enumerate(passes):
+            for row, token in enumerate(one.rows):
+                places[row, number, [place - 1 for place in self.pair.target.positions[self.rows[token]]]] = True
+        return places.to(self.pair.model.device)
+
+    def _write(self, inputs_embeds: torch.Tensor, decoder_inputs_embeds: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """What the decoder has at each place before the output layer, in pieces (batch, places, hidden); logits where the model is run as a whole.
+
+        With gradients, each piece is a pass of its own behind the keys and values of the earlier ones: on its way back from a place
+        the gradient then meets nothing that was computed for later pieces, and of the last layer nothing but keys and values of earlier ones.
+        """
+        if not self._is_split:
+            return (_logits(self.pair, inputs_embeds, decoder_inputs_embeds),)
+        encoder, decoder = self.pair.model.model.get_encoder(), self.pair.model.model.get_decoder()
+        mask = torch.ones(inputs_embeds.shape[:2], dtype=torch.long, device=inputs_embeds.device)
+        encoded = encoder(inputs_embeds=inputs_embeds, attention_mask=mask).last_hidden_state
+        cache = EncoderDecoderCache(DynamicCache(), DynamicCache())
+        end = decoder_inputs_embeds.shape[1]
+        size = -(-end // PIECES) if torch.is_grad_enabled() else end
+        return tuple(decoder(inputs_embeds=piece, encoder_hidden_states=encoded, encoder_attention_mask=mask, cache=cache, use_cache=True).last_hidden_state
+                     for piece in decoder_inputs_embeds.split(size, 1))
+
+    def _say(self, written: torch.Tensor, places: torch.Tensor, differentiated: bool) -> tuple[torch.Tensor, torch.Tensor]:
+        """Log-probability in nats of the id behind each of some places (batch, end), float64, and its gradient at what the decoder has there; else 0."""
+        said, gradient = torch.zeros(places.shape, dtype=torch.float64, device=places.device), torch.zeros_like(written)
+        ids = self._targets[1 : places.shape[1] + 1].expand(places.shape)[places]
+        found, gradients = [], []
+        size = max(1, BATCH_LOGITS // self._vocabulary)
+        for part, wanted in zip(written[places].split(size), ids.split(size), strict=True):
+            leaf = part.detach().requires_grad_(differentiated)
+            found.append(self._speak(leaf).double().log_softmax(-1).gather(-1, wanted[:, None])[:, 0])
+            if differentiated:
+                gradients += torch.autograd.grad(found[-1].sum(), leaf)
+        said[places] = torch.cat(found).detach()
+        if differentiated:
+            gradient[places] = torch.cat(gradients)
+        return said, gradient
+
+    def _speak(self, written: torch.Tensor) -> torch.Tensor:
+        """Logits (…, vocabulary) of what the decoder has."""
+        if not self._is_split:
+            return written
+        model = self.pair.model.model
+        logits: torch.Tensor = model.get_output_embeddings()(written)
+        return logits + getattr(model, "final_logits_bias", 0)  # of Marian's and BART's kind
+
+    def _answers_in_parts(self, expected: torch.Tensor) -> bool:
+        """Whether encoder, decoder in pieces and output layer, one after the other, say what the whole model says (1, target, vocabulary)."""
+        self._is_split = True
+        with self.pair.model.lock, torch.enable_grad():
+            try:
+                said = self._speak(torch.cat(self._write(*(given[None] for given in self._given)), 1)).log_softmax(-1)
+            except TypeError:  # parts that take something else
+                return False
+        return torch.allclose(said, expected, atol=SAME_LOGITS, rtol=0)
+
+    def _embed(self) -> tuple[list[torch.Tensor], list[torch.Tensor], torch.Tensor]:
+        """Given embeddings of source and decoder input (length, hidden), what they have over the mask token's, and what the model says of the text.
 
         Whether a model scales what it looks up inside or outside the place where embeddings go in differs by model and side, so all
         that can be is tried, and what gives the same answer as the ids is taken.
@@ -130,7 +231,7 @@ class EmbeddedTranslation:
                              for scale, (side, given) in zip(scales, sides, strict=True)]
                 said = _logits(self.pair, *(given[None] for given, _ in looked_up)).log_softmax(-1)
                 if torch.allclose(said, expected, atol=SAME_LOGITS, rtol=0):
-                    return [given for given, _ in looked_up], [given - masked for given, masked in looked_up], said.shape[-1]
+                    return [given for given, _ in looked_up], [given - masked for given, masked in looked_up], said
         raise ModelError(f"{model.name} answers embeddings otherwise than the tokens they stand for; use a perturbation method such as shap.")
 
 

@@ -122,8 +122,8 @@ def _score(pair: ForcedPair, parts: dict[str, list[AttentionPart]], rows: Sequen
         sources, targets = source.expand(len(silent), -1), target.expand(len(silent), -1)
         with silencing(model, parts, silent), torch.inference_mode():
             logits = model.model(input_ids=sources, attention_mask=torch.ones_like(sources), decoder_input_ids=targets[:, :-1], use_cache=False).logits
-            said = logits.float().log_softmax(-1).gather(-1, targets[:, 1:, None])[..., 0]
-        return list(said.double().cpu().numpy() @ members.T)
+            said = logits.double().log_softmax(-1).gather(-1, targets[:, 1:, None])[..., 0]
+        return list(said.cpu().numpy() @ members.T)
 
     return _in_batches(evaluate, rows, source.shape[1] + target.shape[1], progress)
 

@@ -24,7 +24,7 @@ def sequence_integrated_gradients(
 ) -> SequenceScores:
     """Scores along the straight path from masked to given tokens, source and prefix together (Sundararajan et al. 2017).
 
-    Every target token has a path of its own, on which only tokens before it are masked; paths of many target tokens share a batch.
+    Every target token has a path of its own, on which only tokens before it are masked; at the same share all paths share a forward pass.
     `n_steps` Gauss-Legendre steps go over each path; while the delta of a target token is not small, the stretch of its path whose own
     delta is largest is cut in two, until MAX_STEPS are taken. Deterministic, so the seed has no effect.
 
@@ -34,13 +34,11 @@ def sequence_integrated_gradients(
     if not 2 <= n_steps <= MAX_STEPS:
         raise InputError(f"n_steps is {n_steps}, expected 2 to {MAX_STEPS} (the default is {N_STEPS}).")
     output = EmbeddedTranslation(pair, rows, progress)
-    output.expected = output.evaluations + n_steps * len(rows)
     ends = [_Part(number, 0.0, 1.0, *values) for number, values in enumerate(zip(output.base_values, output.values, strict=True))]
     paths = [_Path([stretch], n_steps) for stretch in _stretches(output, ends, n_steps)]
     half = max(2, n_steps // 2)
     bounds = np.maximum(RELATIVE_DELTA * np.abs(output.values - output.base_values), ABSOLUTE_DELTA)
     while bent := [path for path, bound in zip(paths, bounds, strict=True) if abs(path.delta) > bound and path.steps + 2 * half <= MAX_STEPS]:
-        output.expected = output.evaluations + (2 * half + 1) * len(bent)
         halves = iter(_stretches(output, _halves(output, [path.take_worst() for path in bent]), half))
         for path in bent:
             path.stretches += [next(halves), next(halves)]
@@ -134,7 +132,6 @@ def _halves(output: EmbeddedTranslation, parts: Sequence[_Part]) -> list[_Part]:
 
 def _at_the_text(output: EmbeddedTranslation, reduce: Reduction) -> np.ndarray:
     """What is made of the gradient at the given embeddings, for every row (rows, source + target)."""
-    output.expected = output.evaluations + len(output.rows)
     return output.differentiate([(number, 1.0) for number in range(len(output.rows))], reduce)
 
 

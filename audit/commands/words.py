@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from audit.attribution_totals import METHOD, MINIMUM, MOST_ROWS
+from audit.attribution_totals import LANGUAGE, METHOD, MINIMUM, MOST_ROWS
 from models.metrics import RESAMPLES
 
 
@@ -19,6 +19,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--model", required=True, help="embedded name, folder or hub id")
     parser.add_argument("--text-column", default="text", help="texts (default: text)")
     parser.add_argument("--culture-column", action="append", default=[], help="groups; of several, their intersections (default: culture)")
+    parser.add_argument("--language-column", default=LANGUAGE, help="languages of the texts, where the table has them (default: language)")
     parser.add_argument("--method", default=METHOD, help=f"how words are weighed (default: {METHOD})")
     parser.add_argument("--rows", type=int, default=MOST_ROWS, help=f"rows explained, drawn by the seed (default: {MOST_ROWS})")
     parser.add_argument("--minimum", type=int, default=MINIMUM, help=f"rows of the rarest word told (default: {MINIMUM})")
@@ -40,8 +41,10 @@ def run(args: argparse.Namespace) -> int:
     table = read_audit_table(args.input)
     columns = AuditColumns(cultures=tuple(args.culture_column or ["culture"]), text=args.text_column)
     rows = group_rows(table, columns, [args.text_column], minimum_group=1)
-    found = attribution_totals(load_classifier(args.model), table.texts(args.text_column).to_pylist(), rows.groups, rows.names, method=args.method,
-                               most_rows=args.rows, minimum=args.minimum, resamples=args.resamples, seed=args.seed, progress=progress_bar("words"))
+    languages = table.texts(args.language_column).to_pylist() if args.language_column in table.columns.column_names else None
+    found = attribution_totals(load_classifier(args.model), table.texts(args.text_column).to_pylist(), rows.groups, rows.names, languages=languages,
+                               method=args.method, most_rows=args.rows, minimum=args.minimum, resamples=args.resamples, seed=args.seed,
+                               progress=progress_bar("words"))
     with full_disk_sentence(args.output), whole_file(args.output) as path:
         path.write_text(json.dumps(found.to_json_dict(), ensure_ascii=False, allow_nan=False, indent=1) + "\n", encoding="utf-8")
     print(f"{found.explained:,} of {found.count:,} rows explained; {sum(len(part.words) for part in found.overall):,} words in {args.output}")

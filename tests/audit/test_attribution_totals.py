@@ -12,8 +12,9 @@ from scipy.stats import bootstrap, norm, t
 
 from audit.__main__ import main
 from audit.attribution_figures import attribution_dots
-from audit.attribution_totals import AttributionTotals, WordTotal, attribution_totals, draw_rows, mean_interval, totals_table, word_scores
+from audit.attribution_totals import AttributionTotals, WordTotal, attribution_totals, draw_rows, totals_table, word_scores
 from audit.figures import ACCENT, QUIET
+from audit.mean_intervals import mean_interval
 from models.classifier import Classifier
 from models.errors import Cancelled, ConfigError, InputError
 from models.loading import load_classifier

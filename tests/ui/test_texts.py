@@ -13,12 +13,14 @@ from fluent.syntax.visitor import Visitor
 from audit import read_probe, read_translation_probe
 from audit.projection import PCA_NAME, TSNE_NAME
 from models.errors import ConfigError
+from ui.attention_drawing import DRAWN
 from ui.audit_map import VALUES
 from ui.audit_rows import RIGHT, WRONG
 from ui.audit_table import PROBE as AUDIT_PROBE
 from ui.audit_table import TRANSLATION_PROBE as AUDIT_TRANSLATION_PROBE
 from ui.audit_table import UPLOAD
 from ui.culture_panel import CORPORA, PROBE
+from ui.sentiment_views import VIEWS as SENTIMENT_VIEWS
 from ui.texts import FOLDER, LANGUAGES, translate
 from ui.translation_alignment import ATTENTION, ATTRIBUTION
 from ui.translation_cultures import CARD
@@ -58,7 +60,8 @@ GAPS = {
     "trust-verdict-{}": {name.replace(" ", "-") for name in COLOURS}, "trust-reason-{}": {name.replace(" ", "-") for name in REASONS if name},
     "audit-source-{}": {UPLOAD, AUDIT_PROBE, AUDIT_TRANSLATION_PROBE}, "audit-{}": {WRONG, RIGHT},
     "audit-map-{}": {TSNE_NAME, PCA_NAME, *VALUES}, "audit-neighbours-{}": {"culture", "label", "wrong"},
-    "view-{}": set(VIEWS), "alignment-by-{}": {ATTRIBUTION, ATTENTION}, "fares-{}": {*CARD, TRANSLATION_PROBE}, "metric-{}": set(TRANSLATION_METRICS),
+    "view-{}": {*VIEWS, *SENTIMENT_VIEWS}, "laboratory-{}": {name.replace("_", "-") for name in DRAWN},
+    "alignment-by-{}": {ATTRIBUTION, ATTENTION}, "fares-{}": {*CARD, TRANSLATION_PROBE}, "metric-{}": set(TRANSLATION_METRICS),
 }
 RESERVED = ("culture-",)  # cultures that may be measured later are named already
 

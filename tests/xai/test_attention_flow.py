@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -54,9 +55,22 @@ def test_flow_is_the_smallest_cut(places: int, layers: int) -> None:
         assert attention_flow(found, query) == pytest.approx(cuts / cuts.sum(), abs=1e-4)
 
 
+def test_without_a_classifying_token_it_starts_at_all_places() -> None:
+    places, layers = 3, 2
+    found, nodes = made(places, layers), (layers + 1) * places
+    capacities = np.zeros((nodes + 1, nodes + 1))
+    capacities[nodes, :places] = 1 / places
+    for level, layer in enumerate(found.weights.astype(np.float64).mean(1)[::-1]):
+        capacities[level * places : (level + 1) * places, (level + 1) * places : (level + 2) * places] = 0.5 * layer + 0.5 * np.eye(places)
+    cuts = np.array([smallest_cut(capacities, nodes, layers * places + place) for place in range(places)])
+    assert attention_flow(found) == pytest.approx(cuts / cuts.sum(), abs=1e-4)
+    classified = replace(found, offsets=(None, *found.offsets[1:]))
+    assert attention_flow(classified) == pytest.approx(attention_flow(found, 0), abs=1e-9)
+
+
 def test_one_layer_is_the_layer_itself() -> None:
     found = made(4, 1)
-    assert attention_flow(found) == pytest.approx(0.5 * found.weights[0].mean(0)[0] + 0.5 * np.eye(4)[0], abs=1e-5)
+    assert attention_flow(found, 0) == pytest.approx(0.5 * found.weights[0].mean(0)[0] + 0.5 * np.eye(4)[0], abs=1e-5)
 
 
 def test_flow_of_every_architecture(tiny_classifier: Classifier) -> None:

@@ -18,6 +18,7 @@ from models.loading import load_translator
 from models.translator import Translator
 from tests.xai.conftest import SENTENCES
 from xai import METHODS, TRANSLATION_METHODS, embedded_translation, sequence_gradients
+from xai.embedded_translation import EmbeddedTranslation
 from xai.forced_pair import explaining, force
 from xai.lime_values import KERNEL_WIDTH, exponential_kernel, sample_masks, sample_prefix_masks
 from xai.masking import mask_id, token_owners
@@ -309,6 +310,51 @@ def test_a_model_whose_embeddings_answer_otherwise_is_refused(tiny_m2m100: Trans
     monkeypatch.setattr(embedded_translation, "_logits", lambda pair, source, target: real(pair, 1.5 * source, target))
     with pytest.raises(ModelError, match="m2m100 answers embeddings otherwise than the tokens they stand for"):
         explain(tiny_m2m100, "input_x_gradient", GOLD[0])
+
+
+def test_rows_of_one_id_share_their_passes_and_those_of_several_have_their_own(tiny_m2m100: Translator) -> None:
+    pair = force(tiny_m2m100, SOURCE, "我😀茶", **LANGUAGES)
+    count, several = len(pair.target.offsets), sum(len(places) > 1 for places in pair.target.positions)
+    assert several == 1
+    output = EmbeddedTranslation(pair, range(count))
+    assert output.evaluations == 4, "given and masked, for the emoji and for all others together"
+    output.differentiate([(row, share) for row in range(count) for share in (0.25, 0.75)], lambda gradient, *_: gradient.sum(-1))
+    assert output.evaluations == 4 + 4 + 2 * count, "four pairs go forward, each row comes back from two shares"
+
+
+def test_masked_embeddings_say_what_masked_ids_say(tiny_translator: Translator) -> None:
+    """Two ways to take all tokens away, tokens of several ids included."""
+    for texts in TEXTS[:4]:
+        pair = force(tiny_translator, *texts, **LANGUAGES)
+        rows = range(len(pair.target.offsets))
+        embedded, masked = EmbeddedTranslation(pair, rows), MaskedTranslation(pair, rows)
+        assert embedded.values == pytest.approx(masked.values, abs=1e-4)
+        assert embedded.base_values == pytest.approx(masked.base_values, abs=1e-4)
+
+
+def test_a_model_that_does_not_come_apart_is_run_as_a_whole(translator_checkpoints: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sequence_gradients, "RELATIVE_DELTA", np.inf)
+    model = load_translator(str(translator_checkpoints / "bart"))
+    expected = [explain(model, method, GOLD[1]) for method in ("integrated_gradients", "input_x_gradient")]
+    head = model.model.get_output_embeddings()
+    for other in (None, lambda hidden: 1.5 * head(hidden)):  # none at all, and one that is scaled elsewhere
+        monkeypatch.setattr(model.model, "get_output_embeddings", lambda other=other: other)
+        assert not EmbeddedTranslation(force(model, *GOLD[1], **LANGUAGES), [0])._is_split
+        for result in expected:
+            found = explain(model, result.method, GOLD[1])
+            assert found.source_scores == pytest.approx(result.source_scores, abs=1e-5)
+            assert found.prefix_scores == pytest.approx(result.prefix_scores, abs=1e-5)
+            assert found.evaluations == result.evaluations
+
+
+@pytest.mark.parametrize("name", ["BATCH_TOKENS", "BATCH_LOGITS", "PIECES"])
+def test_how_the_work_is_cut_changes_no_score(tiny_translator: Translator, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sequence_gradients, "RELATIVE_DELTA", np.inf)
+    expected = explain(tiny_translator, "integrated_gradients", GOLD[1], n_steps=4)
+    monkeypatch.setattr(embedded_translation, name, 1)
+    found = explain(tiny_translator, "integrated_gradients", GOLD[1], n_steps=4)
+    assert found.source_scores == pytest.approx(expected.source_scores, abs=1e-5)
+    assert found.prefix_scores == pytest.approx(expected.prefix_scores, abs=1e-5)
 
 
 @pytest.mark.parametrize("method", TRANSLATION_METHODS)

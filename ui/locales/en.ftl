@@ -143,6 +143,7 @@ attention-heads = How focused is every head?
 attention-heads-help = Mean entropy of the rows: 0 looks at one token, 1 at all alike.
 # Attention laboratory
 view-explain = Why and for whom
+view-words = Mask words
 view-laboratory = Attention laboratory
 laboratory-title = Attention laboratory
 laboratory-caution = Attention says where the model looked, not why it answered as it did: heads that look at a word may not use it, and other patterns of attention can give the same answer. Compare it with explanations, and with what changes when heads are switched off.
@@ -505,6 +506,7 @@ audit-attributions-table = All words by group and class
 audit-faithfulness-title = How far explanations can be trusted here
 audit-faithfulness-note = Explains a sample of the rows above, drawn evenly over the groups, for the class that the model predicts, and asks the model what it does when words are missing in that order. 100 rows take one to three minutes with a small model, longer with more methods.
 audit-faithfulness-methods = Methods
+audit-faithfulness-run = Check explanations by group
 audit-faithfulness-running = Checking explanations by group
 audit-faithfulness-sample = From { $measured } of { $count } rows, drawn with seed { $seed }, each beside { $baselines } random orders of its words. Explained: { $model }.
 audit-faithfulness-read = Mean over the rows with its 95 % interval: how many of the random orders are worse in what they remove and keep. Grey: explanations drawn by lot. In a short text no order can stand out, so groups with short texts are nearer to 50.

@@ -143,6 +143,7 @@ attention-heads = 每个头有多集中?
 attention-heads-help = 各行的平均熵:0 表示只看一个词元,1 表示平均地看所有词元。
 # 注意力实验室
 view-explain = 为什么,对谁
+view-words = 遮住词语
 view-laboratory = 注意力实验室
 laboratory-title = 注意力实验室
 laboratory-caution = 注意力说明模型看了哪里,不说明它为什么这样回答:看着某个词的头未必用到它,别的注意力分布也可能得出同样的答案。请与解释方法对照,并看看关掉一些头后有什么变化。
@@ -493,6 +494,7 @@ audit-attributions-table = 各组各类的全部词
 audit-faithfulness-title = 这里的解释有多可信
 audit-faithfulness-note = 从上面的行里均匀地按组抽样，解释模型所预测的类别，再看按此顺序去掉词时模型如何变化。小模型检验 100 行约需一到三分钟；方法越多越久。
 audit-faithfulness-methods = 方法
+audit-faithfulness-run = 按组检验解释
 audit-faithfulness-running = 正在按组检验解释
 audit-faithfulness-sample = 取自 { $count } 行中的 { $measured } 行，以种子 { $seed } 抽取，每行与其词的 { $baselines } 种随机顺序相比。被解释的模型：{ $model }。
 audit-faithfulness-read = 各行的均值及其 95% 区间：在去掉什么与留下什么两方面，有多少随机顺序更差。灰色：抽签得到的解释。短文本里任何顺序都显不出差别，所以文本短的组更靠近 50。
