@@ -36,8 +36,8 @@ def show_disagreement(
         st.caption(nothing)
         return
     found = {(name, method): _compared(weights, attribution, compare) for name, weights in maps.items() for method, attribution in attributions.items()}
-    shown = pd.DataFrame([{text("laboratory-kind"): name, **{text(f"method-{method}"): found[name, method].kendall_tau for method in attributions}}
-                          for name in maps])
+    shown = pd.DataFrame([{text("translation-method"): text(f"method-{method}"), **{name: found[name, method].kendall_tau for name in maps}}
+                          for method in attributions])
     st.dataframe(shown.round(2), hide_index=True, key="laboratory_agreement")
     agree = sum(one.kendall_tau > 0 and one.p_value <= LEVEL for one in found.values())
     st.caption(text("laboratory-disagreement-reading", agree=agree, total=len(found)))

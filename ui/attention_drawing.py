@@ -135,7 +135,8 @@ def _effects(unit: str, found: HeadEffects) -> None:
     table = pd.DataFrame(rows).sort_values("effect", key=np.abs, ascending=False, kind="stable")
     first = table.iloc[0]
     strongest = head_names([(first["block"], int(first["layer"]) - 1, int(first["head"]) - 1)])
-    st.caption(text("laboratory-effects-note", value=f"{found.value:.3f}", unit=unit, count=len(table), effect=f"{first['effect']:+.3f}", head=strongest))
+    st.caption(text("laboratory-effects-note", value=f"{found.value:.3f}", unit=unit, count=len(table), head=strongest,
+                    without=f"{found.value - first['effect']:.3f}"))
     with st.expander(text("laboratory-effects-table")):
         st.dataframe(table.round(6), hide_index=True, key="laboratory_effects")
         st.download_button(text("download-csv"), partial(csv_bytes, table), "heads.csv", "text/csv", icon=":material/download:", key="heads_csv")
