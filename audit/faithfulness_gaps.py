@@ -84,7 +84,7 @@ def _weighted(counts: np.ndarray, means: np.ndarray, strata: np.ndarray, weights
     totals, sums = counts @ strata, (counts * means) @ strata
     present = np.where(totals > 0, weights, 0.0)
     weight = present.sum(-1)
-    return np.divide((present * sums / np.maximum(totals, 1)).sum(-1), weight, out=np.full(np.shape(weight), np.nan), where=weight > 0)
+    return np.asarray(np.divide((present * sums / np.maximum(totals, 1)).sum(-1), weight, out=np.full(np.shape(weight), np.nan), where=weight > 0))
 
 
 def _expanded(values: np.ndarray, draws: np.ndarray, sizes: np.ndarray) -> np.ndarray:

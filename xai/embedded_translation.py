@@ -25,7 +25,7 @@ SAME_LOGITS = 1e-3  # nats by which embeddings may give another answer than the 
 Point = tuple[int, float]
 """A row and a share (0-1) of the way from its masked to its given embeddings."""
 Reduction = Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
-"""From gradient, embedding, and given less masked embedding (batch, length, hidden) to one value a position (batch, length)."""
+"""From gradient (…, batch, length, hidden), embedding, and given less masked embedding (batch, length, hidden) to one value a position (…, batch, length)."""
 
 
 @dataclass(frozen=True, order=True)
@@ -125,20 +125,22 @@ class EmbeddedTranslation:
             raise ModelError("The model gives values that are not numbers (NaN or infinite); its weights are broken, load another one.")
         self._count(len(passes))
         if reduce is None:
-            values: list[list[Any]] = (said * places).sum(-1).T.tolist()
-            return values
-        found = []
-        for row in places:
-            sizes = [piece.shape[1] for piece in written]
-            wanted = [bool(chosen.any()) for chosen in row.split(sizes, 1)]
-            pieces, grads = (list(itertools.compress(parts, wanted)) for parts in (written, (gradient * row[..., None]).split(sizes, 1)))
+            answers: list[list[Any]] = (said * places).sum(-1).T.tolist()
+            return answers
+        sizes = [piece.shape[1] for piece in written]
+        found: list[list[Any]] = [[] for _ in passes]
+        for rows in places.split(max(1, BATCH_TOKENS // embeddings[0].shape[:2].numel())):
+            wanted = [bool(chosen.any()) for chosen in rows.split(sizes, 2)]
+            pieces, grads = (list(itertools.compress(parts, wanted)) for parts in (written, (gradient * rows[..., None]).split(sizes, 2)))
             with self.pair.model.lock:
-                gradients = torch.autograd.grad(pieces, embeddings, grads, retain_graph=True)
+                gradients = torch.autograd.grad(pieces, embeddings, grads, retain_graph=True, is_grads_batched=True)
             moved = [reduce(grad, embedding.detach(), difference).double().cpu().numpy()
                      for grad, embedding, difference in zip(gradients, embeddings, differences, strict=True)]
-            found.append(np.hstack([value @ member[: value.shape[1]] for value, member in zip(moved, self._members, strict=True)]))
-            self._count(len(passes))
-        return [list(rows) for rows in zip(*found, strict=True)]
+            values = np.concatenate([value @ member[: value.shape[-1]] for value, member in zip(moved, self._members, strict=True)], -1)
+            for number, of_pass in enumerate(found):
+                of_pass.extend(values[:, number])
+            self._count(len(rows) * len(passes))
+        return found
 
     def _count(self, passes: int) -> None:
         self.evaluations += passes

@@ -24,7 +24,7 @@ from models.errors import Cancelled, ConfigError, InputError
 from models.loading import load_classifier, load_translator
 from tests.tiny_translator import PAIRS, save_tiny_translator
 from xai import METHODS, TRANSLATION_METHODS
-from xai.faithfulness import measure_faithfulness
+from xai.faithfulness import measure_faithfulness, scores_by_word
 from xai.rankings import VERDICTS, measure_ranking
 
 NAMES = ("de", "hi")
@@ -93,9 +93,10 @@ def test_the_one_by_lot_has_a_number_a_word(tiny_bert: Classifier) -> None:
     explanation = METHODS["occlusion"](tiny_bert, "unbelievably extraordinarily good films")
     assert len(explanation.tokens) > 4
     drawn = random_explanation(explanation, 7)
-    assert drawn.method == RANDOM and drawn.words().scores.shape == (4,)
-    assert (drawn.words().scores == random_explanation(explanation, 7).words().scores).all()
-    assert (drawn.words().scores != random_explanation(explanation, 8).words().scores).all()
+    words, scores = scores_by_word(drawn)
+    assert drawn.method == RANDOM and len(words) == 4
+    assert (scores == scores_by_word(random_explanation(explanation, 7))[1]).all()
+    assert (scores != scores_by_word(random_explanation(explanation, 8))[1]).all()
 
 
 def test_rows_are_what_is_measured_of_each_alone(tiny_bert: Classifier, texts: list[str], found: FaithfulnessByCulture) -> None:
@@ -278,7 +279,7 @@ def test_translations(tmp_path: Path) -> None:
         assert row.verdict == expected.verdict
         assert row.comprehensiveness == pytest.approx(expected.comprehensiveness.value - expected.comprehensiveness.random_mean, abs=1e-4)
     drawn = explain_row(model, texts[0], ["occlusion"], target=PAIRS[0][1], languages=("en", "zh"))[-1]
-    assert drawn.method == RANDOM and drawn.words().source_scores.shape[1] == found.rows[0].words
+    assert drawn.method == RANDOM and len(scores_by_word(drawn)[0]) == found.rows[0].words
     with pytest.raises(ConfigError, match="The methods are attention_rollout; choose one or more of shap"):
         measure_faithfulness_by_culture(model, texts, np.zeros(4, dtype=int), ["zh-CN"], methods=["attention_rollout"], languages=languages)
     with pytest.raises(InputError, match="does not translate de-zh"):

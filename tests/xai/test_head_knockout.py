@@ -114,8 +114,9 @@ def test_nothing_stays_after_a_failure(tiny_bert: Classifier) -> None:
 
 def test_nothing_stays_when_the_model_itself_fails(tiny_classifier: Classifier, tiny_translator: Translator, monkeypatch: pytest.MonkeyPatch) -> None:
     pair = force(tiny_translator, SENTENCES[0], SENTENCES[1], **LANGUAGES)
-    runs: list[tuple[Any, Any]] = [(tiny_classifier, lambda: knock_out_heads(tiny_classifier, TEXTS[0])), (tiny_classifier, lambda: value_weighted(tiny_classifier, TEXTS[0])),
-                                   (tiny_translator, lambda: knock_out_pair_heads(pair)), (tiny_translator, lambda: pair_value_weighted(pair))]
+    runs: list[tuple[Any, Any]] = [
+        (tiny_classifier, lambda: knock_out_heads(tiny_classifier, TEXTS[0])), (tiny_classifier, lambda: value_weighted(tiny_classifier, TEXTS[0])),
+        (tiny_translator, lambda: knock_out_pair_heads(pair)), (tiny_translator, lambda: pair_value_weighted(pair))]
     for handle, run in runs:
         before, standing = logits(handle), hooks(handle)
         last = [part for layers in attention_parts(handle).values() for part in layers][-1]
@@ -125,9 +126,10 @@ def test_nothing_stays_when_the_model_itself_fails(tiny_classifier: Classifier, 
             seen.append(held(handle))
             raise OverflowError("broken")
 
-        with monkeypatch.context() as patch, pytest.raises(OverflowError, match="broken"):
+        with monkeypatch.context() as patch:
             patch.setattr(last.output, "forward", fail)
-            run()
+            with pytest.raises(OverflowError, match="broken"):
+                run()
         assert seen == [True]  # the lock was held while the model ran
         assert not held(handle) and hooks(handle) == standing and torch.equal(logits(handle), before)
         run()
