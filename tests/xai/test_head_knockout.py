@@ -118,6 +118,7 @@ def test_nothing_stays_when_the_model_itself_fails(tiny_classifier: Classifier, 
         (tiny_classifier, lambda: knock_out_heads(tiny_classifier, TEXTS[0])), (tiny_classifier, lambda: value_weighted(tiny_classifier, TEXTS[0])),
         (tiny_translator, lambda: knock_out_pair_heads(pair)), (tiny_translator, lambda: pair_value_weighted(pair))]
     for handle, run in runs:
+        run()  # transformers puts hooks of its own on a model when it is first asked for attention
         before, standing = logits(handle), hooks(handle)
         last = [part for layers in attention_parts(handle).values() for part in layers][-1]
         seen: list[bool] = []
