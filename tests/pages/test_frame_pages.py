@@ -76,7 +76,7 @@ def test_switching_the_language_keeps_text_choice_and_results(visit: Visit, read
     assert visitor.app.text_area[0].value == FILM
     assert visitor.app.selectbox(key=state.CULTURE).value == "de-DE"
     assert [bar.text.split("  ")[1] for bar in visitor.app.progress] == bars
-    assert visitor.rows() == rows == 6
+    assert visitor.rows() == rows == 7
     assert not any(translate("zh", "job-waiting") in shown for shown in visitor.seen())
 
 

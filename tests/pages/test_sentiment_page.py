@@ -85,7 +85,7 @@ def test_done_shows_prediction_methods_attention_and_culture(visit: Visit) -> No
     assert any(shown.startswith(r"**en\-US**: macro-F1") for shown in visitor.seen("markdown"))
     charts = {chart.proto.id.split("-")[-1] for chart in visitor.app.get("plotly_chart")}
     assert {"attention_map", "attention_heads", "culture_dots", "culture_confusion"} <= charts
-    assert len(visitor.app.get("download_button")) == 3
+    assert len(visitor.app.get("download_button")) == 4
     assert not visitor.app.error
 
 

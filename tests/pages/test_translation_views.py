@@ -113,7 +113,7 @@ def test_links_are_those_of_both_matrices(visit: Visit, translators: Path) -> No
         assert row.attention == pytest.approx(weights[row.target - 1, row.source - 1], abs=1e-4)
         assert row.attribution == pytest.approx(attribution.source_scores[row.target - 1, row.source - 1], abs=1e-4)
         assert (row.target_word, row.source_word) == (attention.target_tokens[row.target - 1], attention.source_tokens[row.source - 1])
-    assert len(visitor.app.get("download_button")) == 2
+    assert len(visitor.app.get("download_button")) == 3  # of links, of pairs, and of how far they can be trusted
 
 
 def test_tables_without_an_attribution_hold_attention_alone(translators: Path) -> None:
