@@ -91,10 +91,11 @@ def map_of(model: Classifier, tokenized: TokenizedText, weights: np.ndarray) -> 
         else:
             groups.append([place])
             shown.append(token)
-    names = [model.tokenizer.convert_ids_to_tokens(tokenized.input_ids[group[0]]) for group in groups]
+    surfaces, ids = tokenized.tokens, [tokenized.input_ids[group[0]] for group in groups]
+    names = model.tokenizer.convert_ids_to_tokens(ids)
     return AttentionMap(
         text=tokenized.text,
-        tokens=tuple(name if token is None else tokenized.tokens[token] for token, name in zip(shown, names, strict=True)),
+        tokens=tuple(name if token is None else surfaces[token] for token, name in zip(shown, names, strict=True)),
         offsets=tuple(None if token is None else tokenized.offsets[token] for token in shown),
         word_ids=tuple(None if token is None else tokenized.word_ids[token] for token in shown),
         weights=_merge(weights, groups), truncated_at=tokenized.truncated_at,
