@@ -191,6 +191,7 @@ def test_translations_by_the_embedded_model(visit: Visit, pairs: bytes, translat
     page.get_by_role("heading", name="Translation", exact=True).wait_for()
     source, hypothesis = translated.rows["text"][0].as_py(), translator.translate([translated.rows["text"][0].as_py()], "en", "de")[0].hypothesis
     page.get_by_text(hypothesis, exact=True).first.wait_for()
+    page.wait_for_function("source => document.querySelector('textarea')?.value === source", arg=source)  # what was there before is drawn over piece by piece
     assert page.get_by_role("textbox").first.input_value() == source and "target=de" in page.url
     page.locator(".row .token").first.wait_for()
     save(page, "audit-translations-opened")
