@@ -21,5 +21,6 @@ page = st.navigation(
 )
 with shown_errors():
     show_frame(page.url_path)
-    warm_up()
 page.run()
+with shown_errors():
+    warm_up()  # last, or it would compete with the first page

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 from coverage import Coverage
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 if TYPE_CHECKING:
     from models.classifier import Classifier
@@ -25,7 +27,8 @@ if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 TESTS = Path(__file__).parent
 WORKERS = 2
-FIRST = ("tests/browser/", "tests/shipped/")  # long, and partly waiting; begun last they would end alone
+BROWSER = "tests/browser/"
+FIRST = (BROWSER, "tests/shipped/")  # long, and partly waiting; begun last they would end alone
 # Not in every checkout, so coverage must not rest on them; counting their lines would double their time.
 UNCOUNTED = ("tests/shipped/", "tests/models/data/test_corpora_as_published.py", "tests/models/data/test_data_pairs_as_published.py")
 LABELS = ("negative", "neutral", "positive")
@@ -49,6 +52,18 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     """Two workers for the whole suite; a few files are done before a worker has imported torch."""
     whole = {TESTS, TESTS.parent} & {Path(argument).resolve() for argument in config.args}
     return WORKERS if whole and (os.cpu_count() or 1) > 1 else 0
+
+
+class OneBrowser(LoadScopeScheduling):
+    """By module, but all that drives a browser goes to one worker: two browsers with their servers would starve each other on two cores."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return BROWSER if nodeid.startswith(BROWSER) else str(super()._split_scope(nodeid))
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> OneBrowser:
+    """How the modules are dealt out."""
+    return OneBrowser(config, log)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

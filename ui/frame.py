@@ -87,6 +87,7 @@ def warm_up() -> None:
 
 def _warm_up(model: Classifier, translation: str, progress: Progress) -> bool:
     """Whether everything is warm, after the translation model is loaded, where there is one that can be."""
+    import audit.run  # noqa: F401  (seconds, which nobody is to wait for on its page)
     from xai.methods import warm_up as warm_up_methods
 
     with contextlib.suppress(CheckpointError):

@@ -8,7 +8,6 @@ import random
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -27,23 +26,29 @@ ROOT = Path(__file__).parents[3]
 STAGES = {"pretraining": 40, "finetuning/0-broad": 10, "finetuning/1-focus": 100}
 
 
-def lines_of(path: Path) -> int:
-    return path.read_bytes().count(b"\n") if path.is_file() else 0
+# The training watches its own log and kills itself, so that on a busy machine it cannot run ahead of who watches it.
+KILLED = """
+import os, runpy, signal, sys, threading, time
+from pathlib import Path
+
+log, step = Path(sys.argv.pop(1)), int(sys.argv.pop(1))
+
+def watch():
+    while not log.is_file() or log.read_bytes().count(b"\\n") < step:
+        time.sleep(0.001)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+threading.Thread(target=watch, daemon=True).start()
+runpy.run_module("models", run_name="__main__", alter_sys=True)
+"""
 
 
 def kill_at(config: Path, log: Path, step: int, words: list[str]) -> None:
-    """Runs the command and kills it as soon as its log has that many lines."""
+    """Runs the command, which is killed as soon as its log has that many lines."""
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": "", "PYTHONPATH": str(ROOT)}
-    process = subprocess.Popen([sys.executable, "-m", "models", "train", str(config), *words], cwd=ROOT, env=environment,
-                               stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-    try:
-        deadline = time.monotonic() + 400
-        while lines_of(log) < step and process.poll() is None and time.monotonic() < deadline:
-            time.sleep(0.001)
-    finally:
-        process.kill()
-        error = process.communicate()[1].decode()
-    assert process.returncode == -signal.SIGKILL, error
+    run = subprocess.run([sys.executable, "-c", KILLED, str(log), str(step), "train", str(config), *words], cwd=ROOT, env=environment,
+                         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, timeout=400)
+    assert run.returncode == -signal.SIGKILL, run.stderr.decode()
 
 
 @pytest.fixture
