@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
@@ -42,6 +43,24 @@ class _Pass:
     share: float
 
 
+@dataclass(frozen=True)
+class _Ways:
+    """What was tried once on a model.
+
+    Attributes:
+        scales: Factors of what encoder and decoder look up, with which embeddings are answered as the ids are.
+        is_split: Whether encoder, decoder in pieces and output layer can be run one after the other.
+        vocabulary: Logits at each place.
+    """
+
+    scales: tuple[float, float]
+    is_split: bool
+    vocabulary: int
+
+
+_ways: WeakKeyDictionary[torch.nn.Module, _Ways] = WeakKeyDictionary()
+
+
 class EmbeddedTranslation:
     """Log-probabilities of fixed target tokens anywhere between masked and given embeddings of source and prefix.
 
@@ -72,9 +91,9 @@ class EmbeddedTranslation:
         self._players = np.hstack([np.ones((len(self.rows), len(pair.source.offsets)), bool), earlier(self.rows, targets)])
         self._owners = [torch.tensor(owner, device=device)[None] for owner in (source_owner, target_owner)]
         self._targets = torch.tensor(pair.target.input_ids, device=device)
-        self._given, self._differences, expected = self._embed()
-        self._vocabulary = expected.shape[-1]
-        self._is_split = self._answers_in_parts(expected)
+        ways = _ways.get(pair.model.model) or self._try_ways()
+        self._given, self._differences = self._look_up(ways.scales)
+        self._is_split, self._vocabulary = ways.is_split, ways.vocabulary
         points = [(number, share) for share in (1.0, 0.0) for number in range(len(self.rows))]
         self.values, self.base_values = self.evaluate(points).reshape(2, -1)
         self._progress = progress  # from here on, when the ends are known
@@ -216,25 +235,35 @@ class EmbeddedTranslation:
                 return False
         return torch.allclose(said, expected, atol=SAME_LOGITS, rtol=0)
 
-    def _embed(self) -> tuple[list[torch.Tensor], list[torch.Tensor], torch.Tensor]:
-        """Given embeddings of source and decoder input (length, hidden), what they have over the mask token's, and what the model says of the text.
+    def _try_ways(self) -> _Ways:
+        """Finds out on this text how the model takes embeddings, and keeps it.
 
         Whether a model scales what it looks up inside or outside the place where embeddings go in differs by model and side, so all
         that can be is tried, and what gives the same answer as the ids is taken.
         """
         model = self.pair.model
-        mask = torch.tensor([mask_id(model.tokenizer)], device=model.device)
+        sides = (model.model.get_encoder(), model.model.get_decoder())
         with model.lock, torch.no_grad():
-            ids = [torch.tensor(text.input_ids, device=model.device) for text in (self.pair.source, self.pair.target)]
-            expected = model.model(input_ids=ids[0][None], decoder_input_ids=ids[1][None, :-1], use_cache=False).logits.log_softmax(-1)
-            sides = [(model.model.get_encoder(), ids[0]), (model.model.get_decoder(), ids[1][:-1])]
-            for scales in itertools.product(*({1.0, float(getattr(side, "embed_scale", 1.0))} for side, _ in sides)):
-                looked_up = [tuple(scale * side.get_input_embeddings()(row) for row in (given, mask))
-                             for scale, (side, given) in zip(scales, sides, strict=True)]
-                said = _logits(self.pair, *(given[None] for given, _ in looked_up)).log_softmax(-1)
-                if torch.allclose(said, expected, atol=SAME_LOGITS, rtol=0):
-                    return [given for given, _ in looked_up], [given - masked for given, masked in looked_up], said
+            ids = [torch.tensor([text.input_ids], device=model.device) for text in (self.pair.source, self.pair.target)]
+            expected = model.model(input_ids=ids[0], decoder_input_ids=ids[1][:, :-1], use_cache=False).logits.log_softmax(-1)
+        for first, second in itertools.product(*({1.0, float(getattr(side, "embed_scale", 1.0))} for side in sides)):
+            self._given, _ = self._look_up((first, second))
+            with model.lock, torch.no_grad():
+                said = _logits(self.pair, *(given[None] for given in self._given)).log_softmax(-1)
+            if torch.allclose(said, expected, atol=SAME_LOGITS, rtol=0):
+                return _ways.setdefault(model.model, _Ways((first, second), self._answers_in_parts(said), said.shape[-1]))
         raise ModelError(f"{model.name} answers embeddings otherwise than the tokens they stand for; use a perturbation method such as shap.")
+
+    def _look_up(self, scales: tuple[float, float]) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
+        """Given embeddings of source and decoder input (length, hidden), and what they have over the mask token's."""
+        model = self.pair.model
+        mask = torch.tensor([mask_id(model.tokenizer)], device=model.device)
+        sides = (model.model.get_encoder(), model.model.get_decoder())
+        ids = (torch.tensor(self.pair.source.input_ids, device=model.device), self._targets[:-1])
+        with model.lock, torch.no_grad():
+            looked_up = [tuple(scale * side.get_input_embeddings()(row) for row in (given, mask))
+                         for scale, side, given in zip(scales, sides, ids, strict=True)]
+        return [given for given, _ in looked_up], [given - masked for given, masked in looked_up]
 
 
 def _logits(pair: ForcedPair, inputs_embeds: torch.Tensor, decoder_inputs_embeds: torch.Tensor) -> torch.Tensor:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import pytest
@@ -308,6 +309,7 @@ def test_paths_are_cut_where_they_bend(translator_checkpoints: Any, monkeypatch:
 def test_a_model_whose_embeddings_answer_otherwise_is_refused(tiny_m2m100: Translator, monkeypatch: pytest.MonkeyPatch) -> None:
     real = embedded_translation._logits
     monkeypatch.setattr(embedded_translation, "_logits", lambda pair, source, target: real(pair, 1.5 * source, target))
+    monkeypatch.setattr(embedded_translation, "_ways", WeakKeyDictionary())  # a model is tried once
     with pytest.raises(ModelError, match="m2m100 answers embeddings otherwise than the tokens they stand for"):
         explain(tiny_m2m100, "input_x_gradient", GOLD[0])
 
@@ -339,6 +341,7 @@ def test_a_model_that_does_not_come_apart_is_run_as_a_whole(translator_checkpoin
     head = model.model.get_output_embeddings()
     for other in (None, lambda hidden: 1.5 * head(hidden)):  # none at all, and one that is scaled elsewhere
         monkeypatch.setattr(model.model, "get_output_embeddings", lambda other=other: other)
+        monkeypatch.setattr(embedded_translation, "_ways", WeakKeyDictionary())
         assert not EmbeddedTranslation(force(model, *GOLD[1], **LANGUAGES), [0])._is_split
         for result in expected:
             found = explain(model, result.method, GOLD[1])
