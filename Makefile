@@ -24,9 +24,10 @@ check: $(VENV)/dev-ready ## style, types, architecture
 fix: $(VENV)/dev-ready ## mend style where a machine can
 	$(BIN)/ruff check --fix $(CODE)
 
-bench: $(VENV)/app-ready $(PEERS)/peers-ready ## measure the app's own speed, the regularisers on the toy corpus, and explanations beside other packages
+bench: $(VENV)/app-ready $(PEERS)/peers-ready ## measure the app's own speed, the regularisers on the toy corpus, the error of Shapley values, and explanations beside other packages
 	$(BIN)/python -m benchmarks.latency
 	$(BIN)/python -m benchmarks.ablation
+	$(PEERS)/bin/python -m benchmarks.shapley_error
 	$(PEERS)/bin/python -m benchmarks.explaining $(ARGS)
 
 train-toy: $(VENV)/app-ready ## every training stage on the toy corpus, about a minute
