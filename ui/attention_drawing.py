@@ -115,7 +115,7 @@ def head_names(heads: Sequence[Head]) -> str:
 def show_jobs(flow_key: str, flow: Callable[[Progress], Any], heads_key: str, knock_out: Callable[[Progress], HeadEffects], unit: str) -> None:
     """Has the flow computed, and on request the effect of every head, and draws the latter; what this visitor asked of another text stops."""
     runner = job_runner()
-    runner.cancel(state.visitor(), [key for key in runner.own_keys(state.visitor(), JOBS) if key not in (flow_key, heads_key)])
+    runner.cancel_others(state.visitor(), JOBS, [flow_key, heads_key])
     show_result(flow_key, "laboratory-flow-running", flow, _nothing)
     st.markdown(f"**{text('laboratory-knock-out')}**", help=text("laboratory-knock-out-help"))
     if st.session_state.get(state.LABORATORY_HEADS) == heads_key or runner.result(heads_key) is not None:

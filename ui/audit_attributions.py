@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 import pyarrow as arrow
@@ -51,9 +52,9 @@ def show_attribution_totals(result: AuditResult, wanted: RowFilter) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         model = choose_model(result, names, key="audit_attributions_model")
         settings = _choose_settings()
-        key = _key(result, wanted, model, settings)
+        key = key_of_rows("attributions", result, wanted, model, asdict(settings))
         if st.button(text("audit-attributions-run"), icon=":material/functions:", key="audit_attributions_run"):  # no callback, as in `audit_table.ask`
-            _ask(key)
+            ask(state.AUDIT_ATTRIBUTIONS, TITLE, key)
     if st.session_state.get(state.AUDIT_ATTRIBUTIONS) == key:
         show_result(key, TITLE, lambda progress: _work(result, wanted, model, settings, progress), _draw)
 
@@ -83,18 +84,19 @@ def _choose_settings() -> _Settings:
     return _Settings(method, int(most), int(minimum))
 
 
-def _key(result: AuditResult, wanted: RowFilter, model: Classifier, settings: _Settings) -> str:
+def key_of_rows(what: str, result: AuditResult, wanted: RowFilter, model: Classifier, settings: dict[str, Any]) -> str:
+    """Digest of everything that what is computed over the shown rows depends on."""
     numbers = "" if wanted.numbers is None else hashlib.sha256(wanted.numbers.tobytes()).hexdigest()
-    signature = result.report.signature
-    content = ["attributions", signature, {**asdict(wanted), "numbers": numbers}, model.fingerprint, asdict(settings)]
+    content = [what, result.report.signature, {**asdict(wanted), "numbers": numbers}, model.fingerprint, settings]
     return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()
 
 
-def _ask(key: str) -> None:
+def ask(place: str, title: str, key: str) -> None:
+    """Keeps the key of what is asked for, so that it is worked on; nobody waits for what was asked before."""
     runner = job_runner()
-    runner.cancel(state.visitor(), [own for own in runner.own_keys(state.visitor(), TITLE) if own != key])  # nobody waits for what was asked before
+    runner.cancel_others(state.visitor(), title, [key])
     runner.forget_failed()
-    st.session_state[state.AUDIT_ATTRIBUTIONS] = key
+    st.session_state[place] = key
 
 
 def _work(result: AuditResult, wanted: RowFilter, model: Classifier, settings: _Settings, progress: Progress) -> AttributionTotals:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from dataclasses import asdict, dataclass
 
 import streamlit as st
@@ -17,8 +15,8 @@ from audit.wording import say, verdict
 from models import Classifier
 from models.progress import Progress
 from ui import state
-from ui.audit_attributions import LARGEST_SAMPLE, choose_model, number_groups
-from ui.caches import SENTIMENT, job_runner, model_names
+from ui.audit_attributions import LARGEST_SAMPLE, ask, choose_model, key_of_rows, number_groups
+from ui.caches import SENTIMENT, model_names
 from ui.job_panel import show_result
 from ui.report_table import show_table
 from ui.texts import language, text
@@ -48,10 +46,10 @@ def show_faithfulness(result: AuditResult, wanted: RowFilter) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         model = choose_model(result, names, key="audit_faithfulness_model")
         settings = _choose_settings()
-        key = _key(result, wanted, model, settings)
+        key = key_of_rows("faithfulness", result, wanted, model, asdict(settings))
         # no callback, as in `audit_table.ask`
         if st.button(text("audit-faithfulness-run"), icon=":material/fact_check:", key="audit_faithfulness_run", disabled=not settings.methods):
-            _ask(key)
+            ask(state.AUDIT_FAITHFULNESS, TITLE, key)
     if st.session_state.get(state.AUDIT_FAITHFULNESS) == key:
         show_result(key, TITLE, lambda progress: _work(result, wanted, model, settings, progress), _draw)
 
@@ -61,19 +59,6 @@ def _choose_settings() -> _Settings:
                              format_func=lambda name: text(f"method-{name}"))
     most = st.number_input(text("audit-attributions-rows"), 2, LARGEST_SAMPLE, ROWS, 50, key="audit_faithfulness_rows", width=140)
     return _Settings(tuple(methods), int(most))
-
-
-def _key(result: AuditResult, wanted: RowFilter, model: Classifier, settings: _Settings) -> str:
-    numbers = "" if wanted.numbers is None else hashlib.sha256(wanted.numbers.tobytes()).hexdigest()
-    content = ["faithfulness", result.report.signature, {**asdict(wanted), "numbers": numbers}, model.fingerprint, asdict(settings)]
-    return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()
-
-
-def _ask(key: str) -> None:
-    runner = job_runner()
-    runner.cancel(state.visitor(), [own for own in runner.own_keys(state.visitor(), TITLE) if own != key])  # nobody waits for what was asked before
-    runner.forget_failed()
-    st.session_state[state.AUDIT_FAITHFULNESS] = key
 
 
 def _work(result: AuditResult, wanted: RowFilter, model: Classifier, settings: _Settings, progress: Progress) -> FaithfulnessByCulture:

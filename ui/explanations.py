@@ -38,8 +38,7 @@ def show_attributions(model: Classifier, prediction: Prediction) -> None:
         target = st.segmented_control(text("why-target"), model.labels, default=prediction.label, key=state.TARGET, format_func=label_name)
         words = st.toggle(text("why-words"), value=True, key=state.WORDS)
     target = target or prediction.label
-    keys = {name: result_key(fingerprint=model.fingerprint, text=prediction.text, method=name, target=target, parameters={}, seed=SEED)
-            for name in METHODS}
+    keys = explanation_keys(model, prediction.text, target)
     try:
         _submit(model, prediction.text, target, keys)
     except BusyError as error:
@@ -52,10 +51,14 @@ def show_attributions(model: Classifier, prediction: Prediction) -> None:
         show_trust(model, {name: keys[name] for name in found}, found)
 
 
+def explanation_keys(model: Classifier, content: str, target: str) -> dict[str, str]:
+    """The key of the explanation of a text by each method."""
+    return {name: result_key(fingerprint=model.fingerprint, text=content, method=name, target=target, parameters={}, seed=SEED) for name in METHODS}
+
+
 def _submit(model: Classifier, content: str, target: str, keys: dict[str, str]) -> None:
     runner = job_runner()
-    others = [key for key in runner.own_keys(state.visitor(), METHOD) if key not in keys.values()]
-    runner.cancel(state.visitor(), others)  # of the text, label or model before
+    runner.cancel_others(state.visitor(), METHOD, keys.values())  # of the text, label or model before
     for name, key in sorted(keys.items(), key=lambda item: item[0] == "shap"):  # last: it may wait for its warm-up
         job = runner.job(key)
         given_up = job is not None and (job.state in ("failed", "cancelled") or job.cancel.is_set())

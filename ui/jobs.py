@@ -6,7 +6,7 @@ import logging
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
@@ -124,10 +124,11 @@ class JobRunner:
                     if not job.owners:
                         job.cancel.set()
 
-    def own_keys(self, owner: str, title: str) -> list[str]:
-        """Keys of the open jobs a visitor waits for whose title begins so."""
+    def cancel_others(self, owner: str, title: str, keys: Collection[str] = ()) -> None:
+        """Takes a visitor off their jobs whose title begins so, but for those named: what they have turned away from."""
         with self._lock:
-            return [job.key for job in self._jobs.values() if owner in job.owners and not job.finished and job.title.startswith(title)]
+            others = [job.key for job in self._jobs.values() if job.title.startswith(title) and job.key not in keys]
+        self.cancel(owner, others)
 
     def forget_failed(self) -> None:
         """Drops jobs that failed, were cancelled or are being cancelled, so that asking again starts them anew."""

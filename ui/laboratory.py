@@ -16,7 +16,7 @@ from ui import state
 from ui.attention_disagreement import show_disagreement
 from ui.attention_drawing import Chosen, head_names, pick, place_name, show_blocks, show_jobs
 from ui.caches import job_runner
-from ui.explanations import SEED
+from ui.explanations import explanation_keys
 from ui.texts import text
 from ui.token_row import direction
 from ui.words import label_name
@@ -28,8 +28,6 @@ from xai.attention_parts import ENCODER, Head
 from xai.attention_view import FLOW, ROLLOUT, VALUE_WEIGHTED, classifier_block
 from xai.attribution import Attribution
 from xai.head_knockout import HeadEffects, knock_out_heads, predict_without
-from xai.keys import result_key
-from xai.methods import METHODS
 from xai.value_weighted import value_weighted
 
 
@@ -100,9 +98,8 @@ def _switched_off(model: Classifier, prediction: Prediction, off: tuple[Head, ..
 
 def _attributions(model: Classifier, prediction: Prediction, target: str) -> dict[str, Attribution]:
     """The explanations of this text that are there already, by word; attention itself is none."""
-    keys = {name: result_key(fingerprint=model.fingerprint, text=prediction.text, method=name, target=target, parameters={}, seed=SEED)
-            for name in METHODS if name != "attention_rollout"}
-    return {name: found.words() for name, key in keys.items() if (found := job_runner().result(key)) is not None}
+    keys = explanation_keys(model, prediction.text, target)
+    return {name: found.words() for name, key in keys.items() if name != "attention_rollout" and (found := job_runner().result(key)) is not None}
 
 
 def _rows(maps: _Maps, choice: Chosen) -> dict[str, np.ndarray]:

@@ -107,7 +107,7 @@ def _ask_typed() -> None:
 
 def _ask(request: state.Request) -> None:
     runner = job_runner()
-    runner.cancel(state.visitor(), runner.own_keys(state.visitor(), METHOD))  # the visitor no longer waits for the text before
+    runner.cancel_others(state.visitor(), METHOD)  # the visitor no longer waits for the text before
     runner.forget_failed()
     st.session_state[state.REQUEST] = request
     st.session_state.pop(state.TARGET, None)

@@ -136,7 +136,7 @@ def _ask_typed() -> None:
 
 def _ask(request: state.TranslationRequest) -> None:
     runner = job_runner()
-    runner.cancel(state.visitor(), runner.own_keys(state.visitor(), JOBS))  # the visitor no longer waits for the text before
+    runner.cancel_others(state.visitor(), JOBS)  # the visitor no longer waits for the text before
     runner.forget_failed()
     st.session_state[state.TRANSLATION_REQUEST] = request
     for key in (state.TRANSLATION_EDITED, state.TRANSLATION_COMPARED):

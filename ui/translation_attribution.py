@@ -70,8 +70,7 @@ def show_attribution(model: Translator, translation: Translation, method: str, d
 
 def show_translation_job(key: str, work: Callable[[Progress], Any], draw: Callable[[Any], None]) -> None:
     """Draws a result of this page; whatever else this visitor waits for on this page is no longer looked at and stops."""
-    runner = job_runner()
-    runner.cancel(state.visitor(), [other for other in runner.own_keys(state.visitor(), JOBS) if other != key])
+    job_runner().cancel_others(state.visitor(), JOBS, [key])
     show_result(key, "translation-title", work, draw)
 
 

@@ -66,7 +66,7 @@ def show_trust(model: Classifier | Translator, keys: Mapping[str, str], found: M
     """
     key = trust_key(keys)
     runner = job_runner()
-    runner.cancel(state.visitor(), [other for other in runner.own_keys(state.visitor(), JOB) if other != key])  # of what was looked at before
+    runner.cancel_others(state.visitor(), JOB, [key])  # of what was looked at before
     st.markdown(f"**{text('trust-title')}**", help=text("trust-help"))
     show_result(key, JOB, lambda progress: measure_trust(model, list(found.values()), seed=SEED, progress=progress), _draw)
     if runner.result(key) is not None:

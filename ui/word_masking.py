@@ -80,7 +80,7 @@ def _sentiment(model: Classifier, prediction: Prediction) -> None:
     st.markdown(f"### {label_name(label)}  ·  {said[label]:.2f}")
     for name, value in said.items():
         moved = value - prediction.probabilities[name]
-        st.progress(min(1.0, value), text=f"{label_name(name)}  {value:.3f}  ({moved:+.3f})")
+        st.progress(min(1.0, value), text=f"{label_name(name)}  {value:.3f}  ({moved:+z.3f})")
     _download(table)
 
 
@@ -93,7 +93,7 @@ def _translation(model: Translator, translation: Translation) -> None:
     kept = np.ones((1, output.features), bool)
     kept[0, : output.sources] = ~np.isin(pair.source.word_ids, masked)
     said = output(kept)[0]
-    st.markdown(f"**{text('masking-total', value=f'{said.sum():.2f}', change=f'{said.sum() - output.values.sum():+.2f}')}**")
+    st.markdown(f"**{text('masking-total', value=f'{said.sum():.2f}', change=f'{said.sum() - output.values.sum():+z.2f}')}**")
     rows = membership(pair.target.word_ids)
     draw_row(doubt_data(pair.target.text, pair.target.tokens, said.tolist(), label=text("masking-target")), key="masked_target")
     st.caption(text("masking-target-note"))

@@ -74,6 +74,26 @@ def server(first_visit: Visit, browser: Any) -> str:
     return first_visit.url
 
 
+@pytest.fixture(scope="session")
+def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with an embedded classifier and a translator that knows some sentences by heart."""
+    from tests.tiny_translator import save_tiny_translator
+
+    root = tmp_path_factory.mktemp("checkpoints")
+    save_tiny_translator(root / "translation")
+    classifier = next(path.parent for path in sorted((ROOT / "checkpoints").glob("*/config.json")) if "translat" not in path.parent.name)
+    shutil.copytree(classifier, root / "sentiment")
+    return root
+
+
+@pytest.fixture(scope="session")
+def address(browser: Any, checkpoints: Path) -> Iterator[str]:
+    """A server of this folder that has had its first visitor."""
+    with serving(checkpoints) as url:
+        visit_first(browser, url)
+        yield url
+
+
 def visit_first(browser: Any, url: str) -> None:
     """Opens the first page and leaves."""
     first = browser.new_page()
@@ -134,6 +154,11 @@ def visiting(browser: Any, url: str, **settings: Any) -> Iterator[Visit]:
     page.on("pageerror", lambda error: visit.complaints.append(str(error)))
     yield visit
     context.close()
+
+
+def rest(page: Any) -> None:
+    """Waits until nothing is running any more."""
+    page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for(state="attached")
 
 
 def upload_table(visit: Visit, content: bytes, name: str, lang: str = "en") -> Any:

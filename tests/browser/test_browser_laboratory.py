@@ -13,9 +13,9 @@ import pytest
 
 from models.classifier import Classifier
 from models.loading import load_classifier
-from tests.browser.conftest import ROOT, Visit, download, serving, visit_first, visiting
+from tests.browser.conftest import Visit, download, rest, visiting
 from tests.browser.test_sentiment_in_chromium import SENTENCES
-from tests.tiny_translator import PAIRS, save_tiny_translator
+from tests.tiny_translator import PAIRS
 from xai import attention
 from xai.attention_flow import attention_flow
 from xai.head_knockout import knock_out_heads, predict_without
@@ -28,27 +28,9 @@ PAINTED = "canvases => canvases.every(canvas => canvas.getContext('2d').getImage
 
 
 @pytest.fixture(scope="module")
-def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with an embedded classifier and a translator that knows some sentences by heart."""
-    root = tmp_path_factory.mktemp("checkpoints")
-    save_tiny_translator(root / "translation")
-    classifier = next(path.parent for path in sorted((ROOT / "checkpoints").glob("*/config.json")) if "translat" not in path.parent.name)
-    shutil.copytree(classifier, root / "sentiment")
-    return root
-
-
-@pytest.fixture(scope="module")
 def model(checkpoints: Path) -> Classifier:
     """The classifier as the test computes with it."""
     return load_classifier(str(checkpoints / "sentiment"))
-
-
-@pytest.fixture(scope="module")
-def address(browser: Any, checkpoints: Path) -> Iterator[str]:
-    """A server of this folder that has had its first visitor."""
-    with serving(checkpoints) as url:
-        visit_first(browser, url)
-        yield url
 
 
 @pytest.fixture
@@ -56,11 +38,6 @@ def visit(browser: Any, address: str) -> Iterator[Visit]:
     """A fresh visitor with a tall window."""
     with visiting(browser, address, viewport={"width": 1500, "height": 1700}) as visit:
         yield visit
-
-
-def rest(page: Any) -> None:
-    """Waits until nothing is running any more."""
-    page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for(state="attached")
 
 
 def open_laboratory(visit: Visit, text: str, *, lang: str = "en", page: str = "sentiment") -> Any:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import re
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,9 +13,9 @@ import pytest
 
 from models.loading import load_translator
 from models.translator import Translator
-from tests.browser.conftest import ROOT, Visit, serving, visit_first, visiting
+from tests.browser.conftest import Visit, rest, visiting
 from tests.browser.test_sentiment_in_chromium import save
-from tests.tiny_translator import PAIRS, save_tiny_translator
+from tests.tiny_translator import PAIRS
 from xai import TRANSLATION_METHODS, cross_attention
 from xai.contrast import contrast
 from xai.contributions import contributions
@@ -31,27 +30,9 @@ NOISE = 2e-3  # numbers are shown with three digits
 
 
 @pytest.fixture(scope="module")
-def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with an embedded classifier and a translator that knows some sentences by heart."""
-    root = tmp_path_factory.mktemp("checkpoints")
-    save_tiny_translator(root / "translation")
-    classifier = next(path.parent for path in sorted((ROOT / "checkpoints").glob("*/config.json")) if "translat" not in path.parent.name)
-    shutil.copytree(classifier, root / "sentiment")
-    return root
-
-
-@pytest.fixture(scope="module")
 def model(checkpoints: Path) -> Translator:
     """The translator as the test computes with it."""
     return load_translator(str(checkpoints / "translation"))
-
-
-@pytest.fixture(scope="module")
-def address(browser: Any, checkpoints: Path) -> Iterator[str]:
-    """A server of this folder that has had its first visitor."""
-    with serving(checkpoints) as url:
-        visit_first(browser, url)
-        yield url
 
 
 @pytest.fixture
@@ -72,11 +53,6 @@ def ask(visit: Visit, text: str, direction: str = "en-zh", **query: str) -> None
     box.fill(text)
     box.press("Control+Enter")
     visit.page.locator(".row .token").first.wait_for()
-
-
-def rest(page: Any) -> None:
-    """Waits until nothing is running any more."""
-    page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for(state="attached")
 
 
 def view(page: Any, name: str) -> None:
