@@ -163,7 +163,7 @@ def _read_model(source: str, config: Any, architecture: Any, needed: str) -> Any
     if information.get("mismatched_keys"):
         raise CheckpointError(f"{source} has weights of another shape than its settings say; fetch the model again.")
     for name, values in model.named_parameters():
-        if not torch.isfinite(values).all():
+        if values.numel() and not torch.stack(values.aminmax()).isfinite().all():  # NaN spreads; without a copy of the weights
             raise CheckpointError(f"The weights {name} of {source} are not finite (NaN or infinite); fetch the model again.")
     return model.eval().requires_grad_(False)
 
@@ -206,10 +206,12 @@ def _fingerprint(folder: Path, model: Any) -> str:
         names = ("config.json", "merges.txt", "added_tokens.json", *TOKENIZER_FILES)
         for path in sorted([*folder.glob("*.safetensors"), *(folder / name for name in names)]):
             if path.is_file():
-                digest.update(path.name.encode() + hashlib.sha256(path.read_bytes()).digest())
+                with path.open("rb") as file:
+                    digest.update(path.name.encode() + hashlib.file_digest(file, "sha256").digest())
     else:
         for name, values in sorted(model.state_dict().items()):
-            digest.update(name.encode() + values.cpu().reshape(-1).view(torch.uint8).numpy().tobytes())
+            digest.update(name.encode())
+            digest.update(values.cpu().reshape(-1).view(torch.uint8).numpy())
     return digest.hexdigest()
 
 
