@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import functools
 import gc
-import os
 
 import streamlit as st
-import torch
 
 from models import Classifier, Translator, list_checkpoints, load_classifier, load_translator
 from models.errors import CheckpointError
@@ -21,8 +19,7 @@ KEPT_MODELS = 3
 
 @st.cache_resource(show_spinner=False)
 def job_runner() -> JobRunner:
-    """The runner of this process; threads are set once, where nothing runs yet."""
-    torch.set_num_threads(max(1, (os.cpu_count() or 2)))
+    """The runner of this process."""
     return JobRunner()
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from models.loading import load_classifier
 from models.tokens import tokenize
-from tests.browser.conftest import ROOT, Visit
+from tests.browser.conftest import ROOT, Visit, rest
 from tests.browser.test_sentiment_in_chromium import SENTENCES, ask, open_sentiment, wait_until_done
 from xai.masking import predict_without_words
 
@@ -41,6 +41,7 @@ def test_a_click_masks_a_word(visit: Visit, lang: str) -> None:
     row.locator("button").nth(moved).click()
     page.wait_for_function("before => [...document.querySelectorAll('.st-key-masking [data-testid=stProgress]')].map(bar => bar.innerText).join() !== before",
                            arg=",".join(page.locator(".st-key-masking [data-testid=stProgress]").all_inner_texts()))
+    rest(page)  # the bars change one after the other
     assert shown(page) == pytest.approx(expected, abs=6e-4)
     assert row.locator("button").nth(moved).get_attribute("aria-pressed") == "true"
     row.locator("button").nth(moved).click()

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import streamlit as st
+import torch
 from streamlit.testing.v1 import AppTest
 
 from models.errors import CheckpointError
@@ -102,3 +103,14 @@ def test_the_model_shown_first_is_called_like_its_task() -> None:
     assert shown_first("translation", ["a", "translation"]) == "translation"
     assert shown_first("translation", ["a", "b"]) == "a"
     assert shown_first("translation", []) == "translation"
+
+
+def test_how_many_threads_there_are_says_torch() -> None:
+    """Or OMP_NUM_THREADS; more than the machine may use wait for one another."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    job_runner.clear()
+    job_runner()
+    found = torch.get_num_threads()
+    torch.set_num_threads(before)
+    assert found == 1
